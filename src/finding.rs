@@ -1,0 +1,367 @@
+//! What a scan hands to a report: findings, the events under them, what was read and what could not be. It formats nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::time::Timestamp;
+
+/// How much a finding matters, as its rule says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// `low`
+    Low,
+    /// `medium`
+    Medium,
+    /// `high`
+    High,
+    /// `critical`
+    Critical,
+}
+
+impl Severity {
+    /// The word used in rules and outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Which clock orders events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Clock {
+    /// System/TimeCreated, at 100 ns.
+    #[default]
+    Created,
+    /// EventData/UtcTime at milliseconds, as Elastic orders.
+    Utc,
+}
+
+impl Clock {
+    /// The word used on the command line and in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Utc => "utc",
+        }
+    }
+}
+
+/// A rule's metadata, as every finding of it carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleInfo {
+    /// The rule's id.
+    pub id: String,
+    /// The rule's name.
+    pub name: String,
+    /// What the rule finds and what to do with it; may be empty.
+    pub description: String,
+    /// The rule's own version, when it states one.
+    pub version: Option<u64>,
+    /// The rule's severity.
+    pub severity: Severity,
+    /// 0 to 100.
+    pub risk_score: u32,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// ATT&CK tactics and techniques.
+    pub threats: Vec<Threat>,
+    /// SHA-256 of the rule's text, lower-case hex.
+    pub sha256: String,
+    /// Where it came from: `built-in` or a path.
+    pub origin: String,
+}
+
+/// One ATT&CK tactic and the techniques under it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Threat {
+    /// `TA0005`
+    pub tactic_id: String,
+    /// `Defense Evasion`
+    pub tactic_name: String,
+    /// Techniques and sub-techniques.
+    pub techniques: Vec<Technique>,
+}
+
+/// One ATT&CK technique or sub-technique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Technique {
+    /// `T1218.005`
+    pub id: String,
+    /// `Mshta`
+    pub name: String,
+}
+
+/// What an analyst reads: a rule's match on one event or a sequence of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Stable over runs: a hash of rule, host, join key and record ids.
+    pub id: String,
+    /// The rule.
+    pub rule: Arc<RuleInfo>,
+    /// The rule's severity, today unadjusted.
+    pub severity: Severity,
+    /// Host of the first event.
+    pub host: String,
+    /// Which clock ordered the events.
+    pub clock: Clock,
+    /// From the first event to the last by that clock, in 100 ns ticks; `None` for a single event.
+    pub delta_ticks: Option<i64>,
+    /// ATT&CK for this very process where the rule has a table per program, else the rule's own.
+    pub threats: Vec<Threat>,
+    /// Caveats, one sentence each.
+    pub notes: Vec<String>,
+    /// The events in sequence order; `None` in the place of an event that had to be missing.
+    pub events: Vec<Option<EvidenceEvent>>,
+}
+
+impl Finding {
+    /// The events that are there.
+    pub fn present(&self) -> impl Iterator<Item = &EvidenceEvent> {
+        self.events.iter().flatten()
+    }
+
+    /// The first value at the dotted ECS `path` that any of the events has, in order.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        self.present().find_map(|event| event.get(path))
+    }
+
+    /// [`Finding::get`] as text; numbers and booleans by their JSON text, empty when absent.
+    pub fn text(&self, path: &str) -> String {
+        self.get(path).map(plain).unwrap_or_default()
+    }
+}
+
+/// One event under a finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceEvent {
+    /// ECS `@timestamp`: EventData/UtcTime, or TimeCreated where that is missing.
+    pub timestamp: Timestamp,
+    /// ECS `event.created`: System/TimeCreated.
+    pub created: Timestamp,
+    /// Sysmon's event id.
+    pub event_id: u32,
+    /// System/EventRecordID.
+    pub record_id: u64,
+    /// System/Channel.
+    pub channel: String,
+    /// System/Computer.
+    pub computer: String,
+    /// The whole ECS document, nested objects.
+    pub document: Map<String, Value>,
+    /// Where it was read.
+    pub evidence: Evidence,
+}
+
+impl EvidenceEvent {
+    /// The value at the dotted ECS `path`.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        let mut parts = path.split('.');
+        let mut value = self.document.get(parts.next()?)?;
+        for part in parts {
+            value = value.as_object()?.get(part)?;
+        }
+        Some(value)
+    }
+
+    /// [`EvidenceEvent::get`] as text, empty when absent.
+    pub fn text(&self, path: &str) -> String {
+        self.get(path).map(plain).unwrap_or_default()
+    }
+}
+
+/// A JSON value as text: a string bare, an array joined by `;`, the rest as JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(";"),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Where an event was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evidence {
+    /// The source's name as reports print it: the path as given, `/`-separated.
+    pub source: String,
+    /// The source's SHA-256, lower-case hex; `None` when hashing was off.
+    pub sha256: Option<String>,
+    /// How many copies of the record the evidence holds, this one included.
+    pub copies: u32,
+    /// The sources of the other copies.
+    pub other_sources: Vec<String>,
+}
+
+/// What kind of loss a damage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DamageKind {
+    /// The path is not there, or cannot be opened or read.
+    Unreadable,
+    /// Not something evql reads, or nothing to read in it (0 bytes, a text file called .evtx).
+    NotEvidence,
+    /// The file ends inside a chunk.
+    Truncated,
+    /// The file header is wrong; the chunks were read all the same.
+    FileHeader,
+    /// A chunk could not be read.
+    Chunk,
+    /// A checksum is wrong; the records were read all the same.
+    Checksum,
+    /// A record could not be read.
+    Record,
+    /// A value in a Sysmon record is not of the type its field has.
+    Field,
+}
+
+impl DamageKind {
+    /// The word used in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::NotEvidence => "not_evidence",
+            Self::Truncated => "truncated",
+            Self::FileHeader => "file_header",
+            Self::Chunk => "chunk",
+            Self::Checksum => "checksum",
+            Self::Record => "record",
+            Self::Field => "field",
+        }
+    }
+}
+
+/// Something in the evidence that could not be read, or not be trusted. It never stops the rest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// The source's name as reports print it.
+    pub source: String,
+    /// The chunk's number from 0.
+    pub chunk: Option<u64>,
+    /// The record's EventRecordID, or its number in the chunk when the id cannot be known.
+    pub record: Option<u64>,
+    /// What kind of loss.
+    pub kind: DamageKind,
+    /// What was wrong, and what to do where something can be done.
+    pub reason: String,
+    /// Whether input was lost (exit code 2), or only distrusted or skipped as no evidence.
+    pub lost: bool,
+}
+
+/// How a source fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Read to the end without loss.
+    Read,
+    /// Read, but something in it was damaged.
+    Partial,
+    /// Nothing in it could be read.
+    Unreadable,
+    /// Not evidence; not read.
+    Skipped,
+}
+
+impl Status {
+    /// The word used in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Partial => "partial",
+            Self::Unreadable => "unreadable",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What was read of one source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceReport {
+    /// The source's name as reports print it.
+    pub source: String,
+    /// Bytes.
+    pub size: u64,
+    /// Last modification, by the file system.
+    pub modified: Option<Timestamp>,
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: Option<String>,
+    /// How it fared.
+    pub status: Status,
+    /// Chunks found.
+    pub chunks: u64,
+    /// Records read, of any provider.
+    pub records: u64,
+    /// Sysmon records among them.
+    pub sysmon_records: u64,
+    /// First TimeCreated of a Sysmon record.
+    pub first: Option<Timestamp>,
+    /// Last TimeCreated of a Sysmon record.
+    pub last: Option<Timestamp>,
+    /// How many damages it has.
+    pub problems: u64,
+}
+
+/// What the evidence holds of one host.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HostCoverage {
+    /// System/Computer.
+    pub host: String,
+    /// First TimeCreated of a Sysmon record.
+    pub first: Option<Timestamp>,
+    /// Last TimeCreated of a Sysmon record.
+    pub last: Option<Timestamp>,
+    /// Sysmon records per event id, copies included.
+    pub events: BTreeMap<u32, u64>,
+}
+
+/// Everything a scan found and saw, in the one total order: all that a report sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// The rules that were run.
+    pub rules: Vec<Arc<RuleInfo>>,
+    /// Per source, sorted by name.
+    pub sources: Vec<SourceReport>,
+    /// Per host, sorted by name.
+    pub hosts: Vec<HostCoverage>,
+    /// What could not be read, sorted by source, chunk and record.
+    pub damages: Vec<Damage>,
+    /// Which clock ordered events.
+    pub clock: Clock,
+    /// Whether the run was interrupted before all sources were read.
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    /// Whether some input was lost.
+    pub fn lost_input(&self) -> bool {
+        self.damages.iter().any(|damage| damage.lost)
+    }
+
+    /// Whether anything usable was read: a source that is an event log.
+    pub fn anything_usable(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source.status, Status::Read | Status::Partial))
+    }
+}
+
+/// The run itself: what differs between two runs over the same evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// evql's version.
+    pub version: String,
+    /// The command line.
+    pub arguments: Vec<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Worker threads.
+    pub threads: usize,
+    /// The exit code it ends with.
+    pub exit_code: u8,
+}

@@ -1,0 +1,1 @@
+//! The conductor: the only room that sees the whole path from bytes to findings.

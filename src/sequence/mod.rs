@@ -1,0 +1,1 @@
+//! Hits in order → sequences. It knows EQL's programs, not Sysmon.

@@ -1,0 +1,142 @@
+//! Points in time as Windows counts them: 100 ns ticks, totally ordered, printed at a fixed width in UTC.
+//!
+//! This module never asks for a time zone: every time in evql is UTC.
+
+use std::fmt;
+
+/// 100 ns ticks between 1601-01-01 (FILETIME's epoch, MS-DTYP 2.3.3) and 1970-01-01.
+const UNIX_EPOCH_TICKS: i64 = 116_444_736_000_000_000;
+/// 100 ns ticks in a millisecond.
+pub const TICKS_PER_MILLI: i64 = 10_000;
+/// 100 ns ticks in a second.
+pub const TICKS_PER_SECOND: i64 = 10_000_000;
+
+/// A point in time: 100 ns ticks since 1601-01-01T00:00:00Z, as in a FILETIME (MS-DTYP 2.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time `ticks` × 100 ns after 1601-01-01. Values past `i64::MAX` saturate.
+    pub fn from_filetime(ticks: u64) -> Self {
+        Self(i64::try_from(ticks).unwrap_or(i64::MAX))
+    }
+
+    /// The time `millis` milliseconds after 1970-01-01 (negative: before), saturating.
+    pub fn from_unix_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(TICKS_PER_MILLI).saturating_add(UNIX_EPOCH_TICKS))
+    }
+
+    /// 100 ns ticks since 1601-01-01.
+    pub fn ticks(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since 1970-01-01, rounded towards the past.
+    pub fn unix_millis(self) -> i64 {
+        self.0.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(TICKS_PER_MILLI)
+    }
+
+    /// Whole microseconds since 1970-01-01, rounded towards the past.
+    pub fn unix_micros(self) -> i64 {
+        self.0.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(10)
+    }
+
+    /// This time cut to whole milliseconds: what Elasticsearch keeps of a `date`.
+    pub fn truncated_to_millis(self) -> Self {
+        Self::from_unix_millis(self.unix_millis())
+    }
+
+    /// 100 ns ticks from `earlier` to `self`; negative when `self` is before it.
+    pub fn ticks_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Parses Sysmon's `UtcTime` text, `yyyy-MM-dd HH:mm:ss.SSS` (the pattern of Elastic's Sysmon pipeline; a shorter or longer fraction is taken too),
+    /// or an RFC 3339 time such as System/TimeCreated's; without an offset it is UTC. `None` when it is neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+            return Some(Self::from_jiff(instant));
+        }
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self::from_jiff(zoned.timestamp()))
+    }
+
+    /// The current time by the machine's clock.
+    pub fn now() -> Self {
+        Self::from_jiff(jiff::Timestamp::now())
+    }
+
+    fn from_jiff(instant: jiff::Timestamp) -> Self {
+        let ticks = instant.as_nanosecond().div_euclid(100) + i128::from(UNIX_EPOCH_TICKS);
+        Self(i64::try_from(ticks).unwrap_or(i64::MAX))
+    }
+
+    /// `None` past the years jiff can print (-9999 to 9999).
+    fn to_jiff(self) -> Option<jiff::Timestamp> {
+        let nanos = (i128::from(self.0) - i128::from(UNIX_EPOCH_TICKS)) * 100;
+        jiff::Timestamp::from_nanosecond(nanos).ok()
+    }
+
+    /// `2024-03-01T10:00:00.123Z`: ISO 8601 with milliseconds, as Elasticsearch prints a date.
+    pub fn to_iso_millis(self) -> String {
+        match self.to_jiff() {
+            Some(instant) => instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            None => self.to_string(),
+        }
+    }
+
+    /// `20240301T100000Z`: for file names.
+    pub fn to_compact(self) -> String {
+        match self.to_jiff() {
+            Some(instant) => instant.strftime("%Y%m%dT%H%M%SZ").to_string(),
+            None => self.0.to_string(),
+        }
+    }
+}
+
+/// `2024-03-01T10:00:00.123000+00:00`: always six digits and an explicit offset, so that text sorts as time does and pandas parses every row alike.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_jiff() {
+            Some(instant) => write!(f, "{}", instant.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00")),
+            None => write!(f, "FILETIME {}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sysmon_and_rfc3339_texts_mean_the_same_instant() {
+        let sysmon = Timestamp::parse("2019-05-12 18:35:05.155").expect("Sysmon text");
+        let rfc = Timestamp::parse("2019-05-12T18:35:05.155Z").expect("RFC 3339");
+        assert_eq!(sysmon, rfc);
+        assert_eq!(sysmon.unix_millis(), 1_557_686_105_155);
+        assert_eq!(Timestamp::parse("-"), None);
+        assert_eq!(Timestamp::parse("2019-13-12 18:35:05.155"), None);
+    }
+
+    #[test]
+    fn printing_is_fixed_width() {
+        let whole = Timestamp::from_unix_millis(0);
+        assert_eq!(whole.to_string(), "1970-01-01T00:00:00.000000+00:00");
+        assert_eq!(whole.to_iso_millis(), "1970-01-01T00:00:00.000Z");
+        let ticks = Timestamp::from_filetime(132_000_000_000_000_001);
+        assert_eq!(ticks.to_string(), "2019-04-17T02:40:00.000000+00:00");
+        assert_eq!(ticks.ticks_since(ticks.truncated_to_millis()), 1);
+    }
+
+    #[test]
+    fn extremes_do_not_panic() {
+        for ticks in [0, 1, u64::MAX] {
+            let time = Timestamp::from_filetime(ticks);
+            assert!(!time.to_string().is_empty());
+            assert!(!time.to_iso_millis().is_empty());
+        }
+        assert!(Timestamp::from_unix_millis(i64::MIN) < Timestamp::from_unix_millis(i64::MAX));
+    }
+}
