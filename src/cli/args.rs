@@ -1,0 +1,349 @@
+//! What can be asked on the command line: clap's types, whose doc comments are the help texts. Nothing is decided or done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// EQL on EVTX: Elastic's detection language, sequences included, straight on Windows event logs.
+///
+/// Point it at files or folders of .evtx logs that hold Sysmon records; it needs no cluster, no network and no set-up.
+#[derive(Debug, Parser)]
+#[command(name = "evql", version, propagate_version = true, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to colour what goes to a terminal; NO_COLOR is respected.
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Say nothing on standard error but errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    everything was read
+  1    there are findings (only with --exit-code)
+  2    finished, but some input could not be read fully
+  3    wrong arguments or rules; nothing was done
+  4    nothing usable was found
+  5    an output could not be written
+  70   a bug in evql
+  130  interrupted; what was found is written and marked";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run rules over event logs and write the findings as CSV, JSON lines and an HTML report.
+    Scan(ScanArgs),
+    /// Ask one EQL query of event logs, or of any JSON lines.
+    Query(QueryArgs),
+    /// Show how a query is read: its tokens, its syntax tree and the compiled program.
+    Explain(ExplainArgs),
+    /// List rules, check them against what Sysmon can answer, explain one.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Print the fields a rule can use, and which Sysmon events supply them.
+    Fields(FieldsArgs),
+    /// Write every Sysmon event of the evidence as an ECS document, one JSON object per line.
+    Export(ExportArgs),
+    /// Make practice evidence and load: valid EVTX files with known attacks in them.
+    Synth(SynthArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// When it is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where the evidence is and how it is read.
+#[derive(Debug, Clone, Args)]
+pub struct EvidenceArgs {
+    /// Event logs: files or folders (searched recursively). What is an EVTX is decided by its content, not its name.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Follow symbolic links inside folders.
+    #[arg(long)]
+    pub follow_links: bool,
+    /// Worker threads; 0 takes all cores.
+    #[arg(short = 'j', long = "threads", default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// How records are decoded: `fast`, or `xml`, which renders each record as XML and parses that (slow; for those who doubt).
+    #[arg(long, value_enum, default_value_t = ReaderChoice::Fast, value_name = "READER")]
+    pub reader: ReaderChoice,
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReaderChoice {
+    /// Decode only what is needed, straight from the binary records.
+    Fast,
+    /// Render every record as XML first.
+    Xml,
+}
+
+/// Departures from how Elastic's Windows integration maps Sysmon; each is named in the outputs when it is on.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Mapping")]
+pub struct MappingArgs {
+    /// `host.name`: the computer's name as logged, or `short`: its first label in lower case, as a live agent of today gives it.
+    #[arg(long, value_enum, default_value_t = HostName::Full, value_name = "FORM")]
+    pub host_name: HostName,
+    /// `compat` also gives event 1 the actions `start` and `Process Create (rule: ProcessCreate)` that cross-platform rules ask for.
+    #[arg(long, value_enum, default_value_t = EventAction::Current, value_name = "NAMES")]
+    pub event_action: EventAction,
+    /// Take `user.id` from the event's own user (well-known accounts) instead of the account that logged, which is always SYSTEM.
+    #[arg(long)]
+    pub user_from_event: bool,
+    /// Do not count an image load (event 7) as a process start.
+    #[arg(long)]
+    pub no_library_start: bool,
+    /// Treat keyword values over 1,024 characters as missing, as Elasticsearch's index does.
+    #[arg(long)]
+    pub keyword_limit: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HostName {
+    /// As logged.
+    Full,
+    /// First label, lower case.
+    Short,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventAction {
+    /// Today's names.
+    Current,
+    /// Older names besides.
+    Compat,
+}
+
+/// Which rules run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleArgs {
+    /// A rule file (Elastic's rule TOML, or plain EQL in a `.eql` file) or a folder of them; repeatable.
+    #[arg(long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Leave out the built-in rule.
+    #[arg(long)]
+    pub no_builtin: bool,
+    /// Stop when a rule is wrong, instead of reporting it and going on with the others.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClockChoice {
+    /// When the record was written (System/TimeCreated).
+    Created,
+    /// When Sysmon says it happened (EventData/UtcTime, milliseconds), as Elastic orders events.
+    Utc,
+}
+
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// The folder for the outputs (made if need be), or `-` to stream one format to standard output [default: evql-<UTC time>].
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// What to write.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [FormatChoice::Csv, FormatChoice::Jsonl, FormatChoice::Timesketch, FormatChoice::Html], value_name = "FORMATS")]
+    pub format: Vec<FormatChoice>,
+    /// Overwrite outputs that are there already.
+    #[arg(long)]
+    pub force: bool,
+    /// Which clock orders events and measures spans.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    /// Exit with 1 when there are findings.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
+    #[arg(long)]
+    pub no_hash: bool,
+    /// Leave CSV cells that a spreadsheet would run as formulas as they are, instead of putting an apostrophe before them.
+    #[arg(long)]
+    pub csv_raw: bool,
+    /// Begin CSV files with a byte order mark, for Excel.
+    #[arg(long)]
+    pub csv_bom: bool,
+    /// How many findings the HTML report shows in full.
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub html_limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum FormatChoice {
+    /// findings.csv, timeline.csv, evidence.csv and problems.csv.
+    Csv,
+    /// findings.jsonl.
+    Jsonl,
+    /// timeline.jsonl, which Timesketch imports without loss.
+    Timesketch,
+    /// report.html.
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The EQL query, for instance 'process where process.name : "mshta.exe"'.
+    #[arg(value_name = "EQL")]
+    pub query: String,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// How results are printed [default: table on a terminal, jsonl otherwise].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<QueryFormat>,
+    /// Fields to print, comma-separated, for table and csv.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub fields: Vec<String>,
+    /// Which clock orders the events of a log and measures spans.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// How JSON lines are understood.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "JSON lines")]
+pub struct JsonArgs {
+    /// The field that holds a document's time: ISO 8601, or milliseconds since 1970.
+    #[arg(long, default_value = "@timestamp", value_name = "FIELD")]
+    pub timestamp_field: String,
+    /// The field that `category where …` compares.
+    #[arg(long, default_value = "event.category", value_name = "FIELD")]
+    pub category_field: String,
+    /// The field that orders documents of the same time.
+    #[arg(long, value_name = "FIELD")]
+    pub tiebreaker_field: Option<String>,
+    /// A field that holds addresses, besides those named `*.ip`; repeatable.
+    #[arg(long, value_name = "FIELD")]
+    pub ip_field: Vec<String>,
+    /// A field that counts as mapped though no document has it, with its type if not `keyword` (`name:long`); repeatable.
+    #[arg(long, value_name = "FIELD[:TYPE]")]
+    pub as_mapped: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// A table that fits the terminal.
+    Table,
+    /// One JSON object per line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The EQL query.
+    #[arg(value_name = "EQL")]
+    pub query: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List the rules that a scan would run.
+    List {
+        #[command(flatten)]
+        rules: RuleArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compile rules and say for each whether Sysmon can answer it: fully, partly or never, and why.
+    Check {
+        /// Rule files or folders; without one, the built-in rule.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        mapping: MappingArgs,
+    },
+    /// Show a rule's stages, the fields it reads, and which Sysmon events can satisfy each stage.
+    Explain {
+        /// The rule's id or name, or a rule file.
+        #[arg(value_name = "RULE")]
+        rule: String,
+        #[command(flatten)]
+        rules: RuleArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct FieldsArgs {
+    /// Only fields whose name contains this; `*` stands for any run of characters.
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// The form of the documents.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Ecs, value_name = "FORMAT")]
+    pub format: ExportFormat,
+    /// Write the lines of Elasticsearch's _bulk request: an action before each document.
+    #[arg(long)]
+    pub bulk: bool,
+    /// The file to write, or `-` for standard output.
+    #[arg(short, long, default_value = "-", value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite the file if it is there already.
+    #[arg(long)]
+    pub force: bool,
+    /// Do not take the evidence's SHA-256.
+    #[arg(long)]
+    pub no_hash: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// ECS, as Elastic's Windows integration makes it.
+    Ecs,
+}
+
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// The folder to write to (made if need be).
+    #[arg(short, long, value_name = "DIR", default_value = "evql-synth")]
+    pub output: PathBuf,
+    /// How many hosts.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub hosts: u32,
+    /// How many events in all.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub events: u64,
+    /// The seed: the same arguments and seed give the same bytes.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// How many attacks the built-in rule finds in it.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub attacks: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,96 @@
+//! `evql scan`: rules over evidence, findings into a folder or onto standard output.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use evql::error::{Error, Result};
+use evql::finding::{Outcome, Run};
+use evql::report::{self, Format};
+use evql::scan::{ScanOptions, scan};
+use evql::time::Timestamp;
+
+use super::args::{FormatChoice, ScanArgs};
+use super::rules::load;
+use super::setup::{Evidence, clock, interrupt};
+use super::summary;
+use super::terminal::Terminal;
+use super::{Answer, Exit};
+
+/// Runs `evql scan`.
+pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
+    let started = Timestamp::now();
+    let formats = formats(&args.format);
+    let stream = args.output.as_deref() == Some(Path::new("-"));
+    if stream && formats.len() != 1 {
+        return Err(Error::Usage("`-o -` streams one format: say which with --format".into()));
+    }
+    let mut evidence = Evidence::gather(&args.evidence, !args.no_hash);
+    let rules = load(&args.rules, &evidence.options.mapping, terminal)?;
+    let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
+    let options = report_options(args);
+    if !stream {
+        report::check_folder(&folder, &formats, &options)?;
+    }
+
+    let interrupt = interrupt();
+    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let options_of_scan = ScanOptions { clock: clock(args.clock), pass: evidence.options.clone() };
+    let damages = std::mem::take(&mut evidence.damages);
+    let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);
+    progress.finish();
+    let outcome = outcome?;
+
+    let exit = exit(&outcome, args.exit_code);
+    let run = Run {
+        version: env!("CARGO_PKG_VERSION").into(),
+        arguments: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        started,
+        ended: Timestamp::now(),
+        threads: args.evidence.threads,
+        exit_code: exit as u8,
+    };
+    if stream {
+        write_stream(formats[0], &outcome, &run, &options)?;
+        summary::print(&outcome, None, terminal);
+    } else {
+        report::write_folder(&folder, &formats, &outcome, &run, &options)?;
+        summary::print(&outcome, Some(&folder), terminal);
+    }
+    Ok(exit)
+}
+
+fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &report::Options) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    report::write_stream(format, outcome, run, options, &mut out)?;
+    out.flush().map_err(|error| Error::output("standard output", error))
+}
+
+fn exit(outcome: &Outcome, findings_matter: bool) -> Exit {
+    if outcome.interrupted {
+        Exit::Interrupted
+    } else if !outcome.anything_usable() {
+        Exit::Nothing
+    } else if outcome.lost_input() {
+        Exit::Partial
+    } else if findings_matter && !outcome.findings.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Success
+    }
+}
+
+fn formats(choices: &[FormatChoice]) -> Vec<Format> {
+    let mut formats: Vec<Format> = Vec::new();
+    for choice in choices {
+        let format = match choice {
+            FormatChoice::Csv => Format::Csv,
+            FormatChoice::Jsonl => Format::Jsonl,
+            FormatChoice::Timesketch => Format::Timesketch,
+            FormatChoice::Html => Format::Html,
+        };
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    formats
+}

@@ -1,0 +1,123 @@
+//! What a person at a terminal sees: the progress bar, the notes and the colours. It decides nothing and writes no output file.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use evql::finding::Severity;
+use evql::report::escape;
+use evql::scan::Observer;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::ColorChoice;
+
+/// How to speak to the person who started evql.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    quiet: bool,
+}
+
+impl Terminal {
+    /// `quiet` leaves only errors. Colour follows `color`, `NO_COLOR` and what each stream is.
+    pub fn new(quiet: bool, color: ColorChoice) -> Self {
+        match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+        Self { quiet }
+    }
+
+    /// A line on standard error, unless quiet.
+    pub fn note(self, line: impl Display) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{line}");
+        }
+    }
+
+    /// A line about something wrong, quiet or not.
+    pub fn warning(self, line: impl Display) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let _ = writeln!(anstream::stderr(), "{style}warning{style:#}: {line}");
+    }
+
+    /// A line about what ends the run.
+    pub fn error(self, line: impl Display) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {line}");
+    }
+
+    /// A progress bar over `bytes` of evidence: on standard error, only when that is a terminal and nobody asked for quiet.
+    pub fn progress(self, files: usize, bytes: u64) -> Progress {
+        let hidden = self.quiet || !std::io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(bytes), target);
+        let template = "{spinner} {bytes}/{total_bytes} {wide_bar} {bytes_per_sec}, {eta} left, {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let progress = Progress { bar, files, read: AtomicU64::new(0), hits: AtomicU64::new(0) };
+        progress.say();
+        progress
+    }
+}
+
+/// The progress bar as the scan's observer.
+pub struct Progress {
+    bar: ProgressBar,
+    files: usize,
+    read: AtomicU64,
+    hits: AtomicU64,
+}
+
+impl Progress {
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self) {
+        let (read, hits) = (self.read.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed));
+        self.bar.set_message(format!("{read}/{} files, {hits} hits", self.files));
+    }
+}
+
+impl Observer for Progress {
+    fn bytes_read(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn source_read(&self) {
+        self.read.fetch_add(1, Ordering::Relaxed);
+        self.say();
+    }
+
+    fn hits(&self, count: u64) {
+        self.hits.fetch_add(count, Ordering::Relaxed);
+        self.say();
+    }
+}
+
+/// The colour of a severity.
+pub fn severity_style(severity: Severity) -> Style {
+    let color = match severity {
+        Severity::Low => AnsiColor::Blue,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::High | Severity::Critical => AnsiColor::Red,
+    };
+    Style::new().bold().fg_color(Some(color.into()))
+}
+
+/// Text from a log, fit for a terminal: no control character, no escape sequence, no bidi trick, at most `width` characters.
+pub fn fit(text: &str, width: usize) -> String {
+    let safe = escape::terminal(text);
+    if safe.chars().count() <= width {
+        return safe.into_owned();
+    }
+    let kept: String = safe.chars().take(width.saturating_sub(1)).collect();
+    kept + "…"
+}

@@ -1,0 +1,106 @@
+//! Every Sysmon event as an ECS document, one JSON object per line, in the order of the evidence, at any size. It matches nothing.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::input::Source;
+use crate::sysmon::{self, Event};
+
+use super::observer::Observer;
+use super::order::Place;
+use super::pass::{PassOptions, Read, Worker, pass};
+
+/// How documents are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExportOptions {
+    /// Whether each document follows an action line, as Elasticsearch's `_bulk` request wants it.
+    pub bulk: bool,
+}
+
+/// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, and `evidence.sha256` where hashing is on.
+///
+/// # Errors
+/// [`Error::ClosedPipe`] or [`Error::Output`] when `out` fails; [`Error::Usage`] when threads cannot be started.
+pub fn export(
+    sources: &[Source],
+    options: &PassOptions,
+    export: ExportOptions,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+    out: &mut (dyn Write + Send),
+) -> Result<Read> {
+    let hashes = sources.iter().map(|_| OnceLock::new()).collect();
+    let worker = Documents { sources, hashes, hash: options.hash, bulk: export.bulk };
+    // The hash stands in each document, so it is taken before the first one and not on the way.
+    let options = PassOptions { hash: false, ..options.clone() };
+    let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |lines| {
+        let written = lines.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Error::output("the export", error)),
+        }
+    })?;
+    out.flush().map_err(|error| Error::output("the export", error))?;
+    for (report, hash) in read.sources.iter_mut().zip(&worker.hashes) {
+        report.sha256 = hash.get().cloned().flatten();
+    }
+    Ok(read)
+}
+
+struct Documents<'a> {
+    sources: &'a [Source],
+    hashes: Vec<OnceLock<Option<String>>>,
+    hash: bool,
+    bulk: bool,
+}
+
+impl Documents<'_> {
+    fn evidence(&self, place: Place) -> Value {
+        let index = place.source as usize;
+        let Some(source) = self.sources.get(index) else { return Value::Null };
+        let hash = self.hashes.get(index).filter(|_| self.hash);
+        match hash.and_then(|hash| hash.get_or_init(|| sha256(source).ok()).as_deref()) {
+            Some(sha256) => json!({"sha256": sha256, "source": source.name}),
+            None => json!({"source": source.name}),
+        }
+    }
+}
+
+impl Worker for Documents<'_> {
+    type Scratch = ();
+    type Out = Vec<u8>;
+
+    fn scratch(&self) {}
+
+    fn wants(&self, _event_id: u32) -> bool {
+        true
+    }
+
+    fn event(&self, _scratch: &mut (), event: Event, place: Place) -> Option<Vec<u8>> {
+        let mut document = sysmon::document(&event);
+        document.insert("evidence".into(), self.evidence(place));
+        let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
+        serde_json::to_writer(&mut line, &document).ok()?;
+        line.push(b'\n');
+        Some(line)
+    }
+}
+
+fn sha256(source: &Source) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = std::fs::File::open(&source.path)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = io::Read::read(&mut file, &mut buffer)?;
+        if read == 0 {
+            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        hash.update(&buffer[..read]);
+    }
+}

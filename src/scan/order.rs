@@ -1,0 +1,62 @@
+//! The one total order of events, and the identity by which copies of a record are known. It orders; it matches nothing.
+
+use crate::finding::Clock;
+use crate::input::Position;
+use crate::sysmon::Event;
+use crate::time::Timestamp;
+
+/// Where an event stands in the one total order: clock, record, host, then where it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// The time by the clock that was asked for.
+    pub time: Timestamp,
+    record_id: u64,
+    host: String,
+    place: Place,
+}
+
+impl Order {
+    /// The order of `event`, read at `place`, by `clock`.
+    pub fn of(event: &Event, place: Place, clock: Clock) -> Self {
+        let time = match clock {
+            Clock::Created => event.created(),
+            Clock::Utc => event.timestamp().truncated_to_millis(),
+        };
+        Self { time, record_id: event.record_id(), host: event.computer().to_owned(), place }
+    }
+
+    /// Where the event was read.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
+/// Where in the evidence a record was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Place {
+    /// The source's ordinal.
+    pub source: u32,
+    /// The record's position in it.
+    pub position: Position,
+}
+
+/// What makes two records the same record: all of it from the `System` element.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    computer: String,
+    channel: String,
+    record_id: u64,
+    created: Timestamp,
+}
+
+impl Identity {
+    /// The identity of `event`.
+    pub fn of(event: &Event) -> Self {
+        Self {
+            computer: event.computer().to_owned(),
+            channel: event.channel().to_owned(),
+            record_id: event.record_id(),
+            created: event.created(),
+        }
+    }
+}

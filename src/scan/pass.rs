@@ -1,0 +1,357 @@
+//! One pass over the sources: read in order, worked on by all threads, handed over in order. It matches nothing itself; a [`Worker`] does.
+//!
+//! While the threads work on one batch of pieces, the next is read (and hashed). A batch holds pieces of one huge source or of hundreds of small ones,
+//! so both keep every thread busy, and memory does not grow with the evidence.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
+use crate::input::{
+    self, Block, Finished, Opened, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions, Visitor,
+};
+use crate::sysmon::{self, Event};
+
+use super::coverage::Coverage;
+use super::observer::Observer;
+use super::order::Place;
+
+/// Chunks in a batch, for each thread.
+const CHUNKS_PER_THREAD: usize = 32;
+
+/// What is done with each Sysmon event, on any thread.
+pub trait Worker: Sync {
+    /// What a thread keeps from event to event.
+    type Scratch;
+    /// What an event may give.
+    type Out: Send;
+    /// A new scratch.
+    fn scratch(&self) -> Self::Scratch;
+    /// Whether events with this id are to be decoded at all.
+    fn wants(&self, event_id: u32) -> bool;
+    /// What `event`, read at `place`, gives.
+    fn event(&self, scratch: &mut Self::Scratch, event: Event, place: Place) -> Option<Self::Out>;
+}
+
+/// How a pass reads.
+#[derive(Debug, Clone)]
+pub struct PassOptions {
+    /// Worker threads; 0 takes all cores.
+    pub threads: usize,
+    /// Which reader decodes records.
+    pub reader: ReaderKind,
+    /// Whether sources are hashed on the way.
+    pub hash: bool,
+    /// How Sysmon is mapped to ECS.
+    pub mapping: sysmon::Options,
+}
+
+/// What a pass read, whatever the worker made of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Read {
+    /// Per source, in the order of their ordinals.
+    pub sources: Vec<SourceReport>,
+    /// Per host, sorted by name.
+    pub hosts: Vec<HostCoverage>,
+    /// What could not be read, in order.
+    pub damages: Vec<Damage>,
+    /// Whether it ended before all sources were read.
+    pub interrupted: bool,
+}
+
+/// Reads all `sources` once. `deliver` is told what `worker` made of them, in the order of the evidence, and may break off.
+///
+/// # Errors
+/// [`Error::Usage`] when the threads cannot be started; whatever `deliver` breaks off with.
+pub fn pass<W: Worker>(
+    sources: &[Source],
+    options: &PassOptions,
+    worker: &W,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+    deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
+) -> Result<Read> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
+    pool.install(|| {
+        let mut feed = Feed::new(sources, options, observer, rayon::current_num_threads() * CHUNKS_PER_THREAD);
+        let mut ledger = Ledger::default();
+        let mut batch = feed.next_batch();
+        while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
+            let (next, (pieces, batch_now)) =
+                rayon::join(|| feed.next_batch(), || (work(&batch, options, worker, observer), batch.ends()));
+            let mut outs = Vec::new();
+            for piece in pieces {
+                outs.extend(ledger.take(piece));
+            }
+            ledger.close(batch_now);
+            if let ControlFlow::Break(error) = deliver(outs) {
+                return Err(error);
+            }
+            batch = next;
+        }
+        let interrupted = interrupt.load(Ordering::Relaxed) && !(batch.is_empty() && feed.is_done());
+        Ok(ledger.into_read(sources, interrupted))
+    })
+}
+
+/// Some pieces of some sources, and the sources that ended among them.
+#[derive(Default)]
+struct Batch {
+    parts: Vec<Part>,
+    /// Sources that ended, by their ordinals: what is known of each at its end.
+    ends: Vec<(u32, End)>,
+}
+
+struct Part {
+    source: u32,
+    name: Arc<str>,
+    block: Block,
+}
+
+#[derive(Clone)]
+enum End {
+    Read(Box<Finished>),
+    Skipped(u64),
+    Failed(Damage),
+    /// The run ended before its end.
+    Unread,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.ends.is_empty()
+    }
+
+    fn ends(&self) -> Vec<(u32, End)> {
+        self.ends.clone()
+    }
+}
+
+/// Reads sources one after the other and cuts them into batches.
+struct Feed<'a> {
+    waiting: VecDeque<&'a Source>,
+    open: Option<(u32, Arc<str>, Box<SourceFile>)>,
+    options: &'a PassOptions,
+    observer: &'a dyn Observer,
+    chunks: usize,
+}
+
+impl<'a> Feed<'a> {
+    fn new(sources: &'a [Source], options: &'a PassOptions, observer: &'a dyn Observer, chunks: usize) -> Self {
+        Self { waiting: sources.iter().collect(), open: None, options, observer, chunks }
+    }
+
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.open.is_none()
+    }
+
+    fn next_batch(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let mut left = self.chunks;
+        while left > 0 && batch.ends.len() < self.chunks {
+            let Some((ordinal, name, mut file)) = self.open.take() else {
+                let Some(source) = self.waiting.pop_front() else { break };
+                self.start(source, &mut batch);
+                continue;
+            };
+            match file.next_block(left) {
+                Some(block) => {
+                    left = left.saturating_sub(block.len().max(1));
+                    batch.parts.push(Part { source: ordinal, name: Arc::clone(&name), block });
+                    self.open = Some((ordinal, name, file));
+                }
+                None => {
+                    batch.ends.push((ordinal, End::Read(Box::new(file.finish()))));
+                    self.observer.source_read();
+                }
+            }
+        }
+        batch
+    }
+
+    fn start(&mut self, source: &Source, batch: &mut Batch) {
+        match input::open(source, SourceOptions { hash: self.options.hash }) {
+            Opened::Log(file) => self.open = Some((source.ordinal, Arc::from(source.name.as_str()), file)),
+            Opened::Skipped(size) => batch.ends.push((source.ordinal, End::Skipped(size))),
+            Opened::Failed(damage) => batch.ends.push((source.ordinal, End::Failed(damage))),
+        }
+    }
+}
+
+/// What came of one piece.
+struct PieceOut<T> {
+    source: u32,
+    coverage: Coverage,
+    damages: Vec<Damage>,
+    outs: Vec<T>,
+}
+
+fn work<W: Worker>(batch: &Batch, options: &PassOptions, worker: &W, observer: &dyn Observer) -> Vec<PieceOut<W::Out>> {
+    let pieces: Vec<(&Part, usize)> =
+        batch.parts.iter().flat_map(|part| (0..part.block.len()).map(move |index| (part, index))).collect();
+    pieces
+        .into_par_iter()
+        .map_init(
+            || (PieceReader::new(options.reader), worker.scratch()),
+            |(reader, scratch), (part, index)| {
+                let mut visit = Visit::new(part, &options.mapping, worker, scratch);
+                if let Some(piece) = part.block.piece(index) {
+                    observer.bytes_read(piece.size());
+                    reader.read(&part.name, piece, &mut visit);
+                }
+                observer.hits(visit.out.outs.len() as u64);
+                visit.out
+            },
+        )
+        .collect()
+}
+
+/// Turns what the reader tells into what the worker makes of it.
+struct Visit<'a, W: Worker> {
+    mapping: &'a sysmon::Options,
+    worker: &'a W,
+    scratch: &'a mut W::Scratch,
+    name: &'a str,
+    out: PieceOut<W::Out>,
+}
+
+impl<'a, W: Worker> Visit<'a, W> {
+    fn new(part: &'a Part, mapping: &'a sysmon::Options, worker: &'a W, scratch: &'a mut W::Scratch) -> Self {
+        let out = PieceOut { source: part.source, coverage: Coverage::default(), damages: Vec::new(), outs: Vec::new() };
+        Self { mapping, worker, scratch, name: &part.name, out }
+    }
+}
+
+impl<W: Worker> Visitor for Visit<'_, W> {
+    fn seen(&mut self, seen: &Seen<'_>) -> bool {
+        self.out.coverage.see(seen);
+        seen.provider == sysmon::PROVIDER && self.worker.wants(seen.event_id)
+    }
+
+    fn record(&mut self, record: RawRecord) {
+        let place = Place { source: self.out.source, position: record.position };
+        let record_id = record.system.record_id;
+        let Some(event) = Event::from_raw(record, self.mapping) else { return };
+        for reason in event.problems() {
+            let (chunk, kind) = (Some(place.position.chunk), DamageKind::Field);
+            let source = self.name.to_owned();
+            self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });
+        }
+        self.out.outs.extend(self.worker.event(self.scratch, event, place));
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.out.damages.push(damage);
+    }
+}
+
+/// Keeps account of every source.
+#[derive(Default)]
+struct Ledger {
+    /// Coverage and damages of sources that are not at their end yet, by ordinal (they end in order).
+    open: Vec<(u32, Coverage, Vec<Damage>)>,
+    reports: Vec<(u32, Coverage, Vec<Damage>, End)>,
+}
+
+impl Ledger {
+    fn take<T>(&mut self, piece: PieceOut<T>) -> Vec<T> {
+        let account = self.account(piece.source);
+        account.1.add(piece.coverage);
+        account.2.extend(piece.damages);
+        piece.outs
+    }
+
+    fn account(&mut self, source: u32) -> &mut (u32, Coverage, Vec<Damage>) {
+        let at = self.open.iter().position(|(ordinal, ..)| *ordinal == source).unwrap_or_else(|| {
+            self.open.push((source, Coverage::default(), Vec::new()));
+            self.open.len() - 1
+        });
+        &mut self.open[at]
+    }
+
+    fn close(&mut self, ends: Vec<(u32, End)>) {
+        for (source, end) in ends {
+            self.account(source);
+            let at = self.open.iter().position(|(ordinal, ..)| *ordinal == source);
+            if let Some(at) = at {
+                let (source, coverage, damages) = self.open.swap_remove(at);
+                self.reports.push((source, coverage, damages, end));
+            }
+        }
+    }
+
+    fn into_read(mut self, sources: &[Source], interrupted: bool) -> Read {
+        self.reports.extend(self.open.drain(..).map(|(ordinal, coverage, damages)| (ordinal, coverage, damages, End::Unread)));
+        let reached: BTreeSet<u32> = self.reports.iter().map(|(ordinal, ..)| *ordinal).collect();
+        let unreached = sources.iter().map(|source| source.ordinal).filter(|ordinal| !reached.contains(ordinal));
+        self.reports.extend(unreached.map(|ordinal| (ordinal, Coverage::default(), Vec::new(), End::Unread)));
+        self.reports.sort_by_key(|(ordinal, ..)| *ordinal);
+        let mut read = Read { interrupted, ..Read::default() };
+        let mut hosts = Coverage::default();
+        for (source, (_, coverage, mut damages, end)) in sources.iter().zip(self.reports) {
+            let report = report(&source.name, &coverage, &mut damages, end);
+            read.damages.append(&mut damages);
+            read.sources.push(report);
+            hosts.add(coverage);
+        }
+        read.hosts = hosts.into_hosts();
+        read.damages.sort();
+        read
+    }
+}
+
+fn report(name: &str, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) -> SourceReport {
+    let (first, last) = coverage.span();
+    let mut report = SourceReport {
+        source: name.to_owned(),
+        size: 0,
+        modified: None,
+        sha256: None,
+        status: Status::Read,
+        chunks: 0,
+        records: coverage.records,
+        sysmon_records: coverage.sysmon_records(),
+        first,
+        last,
+        problems: 0,
+    };
+    match end {
+        End::Read(finished) => {
+            (report.size, report.modified) = (finished.size, finished.modified);
+            (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
+            damages.extend(finished.damages);
+            report.status = status(damages, coverage.records);
+        }
+        End::Skipped(size) => (report.size, report.status) = (size, Status::Skipped),
+        End::Failed(damage) => {
+            let other = damage.kind == DamageKind::NotEvidence;
+            report.status = if other { Status::Skipped } else { Status::Unreadable };
+            damages.push(damage);
+        }
+        End::Unread => {
+            let (source, reason) = (name.to_owned(), "not read to its end: the run was interrupted".to_owned());
+            let kind = DamageKind::Unreadable;
+            damages.push(Damage { source, chunk: None, record: None, kind, reason, lost: true });
+            report.status = status(damages, coverage.records);
+        }
+    }
+    report.problems = damages.len() as u64;
+    report
+}
+
+fn status(damages: &[Damage], records: u64) -> Status {
+    let lost = damages.iter().any(|damage| damage.lost);
+    match (lost, records) {
+        (true, 0) => Status::Unreadable,
+        (true, _) => Status::Partial,
+        (false, _) => Status::Read,
+    }
+}
