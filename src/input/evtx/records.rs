@@ -131,13 +131,16 @@ impl Walk<'_> {
         let limits = &self.limits;
         let until = limits.end.min(limits.last_offset.saturating_add(RECORD_MAGIC.len()));
         let region = self.chunk.get(from..until)?;
-        let floor = if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
+        let floor =
+            if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
         region
             .windows(RECORD_MAGIC.len())
             .enumerate()
             .filter(|(_, window)| *window == RECORD_MAGIC)
             .filter_map(|(offset, _)| self.frame_at(from.checked_add(offset)?))
-            .find(|frame| frame.closed && frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id))
+            .find(|frame| {
+                frame.closed && frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id)
+            })
             .map(|frame| frame.start)
     }
 

@@ -25,25 +25,39 @@ impl ChunkStream {
     pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
         let header = if has_header { FileHeader::parse(&head) } else { None };
         let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
-        let stream = Self { name: name.to_owned(), header, ahead, next: 0, used: 0, zeroed_since: None, ended: false };
+        let stream =
+            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, zeroed_since: None, ended: false };
         stream.check_header(has_header, head.len(), damages);
         stream
     }
 
     fn check_header(&self, has_header: bool, header_len: usize, damages: &mut Vec<Damage>) {
-        let mut wrong = |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
+        let mut wrong =
+            |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
         match &self.header {
             _ if !has_header => wrong("the file header is destroyed; the chunks were read all the same"),
-            Some(header) if !header.checksum_ok => wrong("the file header's checksum is wrong; the chunks were read all the same"),
+            Some(header) if !header.checksum_ok => {
+                wrong("the file header's checksum is wrong; the chunks were read all the same")
+            }
             Some(FileHeader { major, minor, .. }) if *major != 3 || !(1..=2).contains(minor) => {
                 wrong(&format!("the file is of version {major}.{minor}; it was read as 3.1"));
             }
             _ => {}
         }
         if header_len < FILE_HEADER_SIZE {
-            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends inside its header".to_owned()));
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends inside its header".to_owned(),
+            ));
         } else if self.ahead.is_empty() {
-            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends after its header".to_owned()));
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends after its header".to_owned(),
+            ));
         }
     }
 

@@ -72,7 +72,7 @@ mod tests {
             ("a  b\tc ", &["a", "b", "c"]),
             (r#""C:\Program Files\x.exe" -a"#, &[r"C:\Program Files\x.exe", "-a"]),
             (r#"a "" b"#, &["a", "", "b"]),
-            (r#""a""b" c"#, &[r#"a"b"#, "c"]),
+            (r#""a""b" c"#, &[r#"a"b c"#]),
             (r#""a"" b" c"#, &[r#"a""#, "b c"]),
             (r#"a\\"b c" d"#, &[r"a\b c", "d"]),
             (r#"a\\\"b c"#, &[r#"a\"b"#, "c"]),
