@@ -1,1 +1,4 @@
-//! Raw record → typed event with ECS fields, out of one schema table. It opens no file and knows no rule.
+//! Raw record → typed event: what every field of a Sysmon record means in ECS. It opens no file and knows no rule.
+
+mod derive;
+pub mod schema;
