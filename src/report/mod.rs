@@ -1,1 +1,95 @@
-//! Findings → bytes. It decides nothing about what a finding is and reads no log.
+//! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream. It decides nothing about what a finding is and reads no log.
+
+pub mod cell;
+pub mod csv;
+pub mod escape;
+pub mod findings;
+mod folder;
+pub mod html;
+pub mod jsonl;
+pub mod run;
+pub mod scope;
+pub mod subject;
+pub mod timeline;
+
+use std::io::{self, Write};
+
+pub use folder::{Written, write_folder};
+
+use crate::error::{Error, Result};
+use crate::finding::{Outcome, Run};
+use csv::CsvOptions;
+use html::HtmlOptions;
+
+/// What a report can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// `findings.csv`, `timeline.csv`, `evidence.csv`, `problems.csv`; as a stream: `findings.csv`.
+    Csv,
+    /// `findings.jsonl`.
+    Jsonl,
+    /// `report.html`.
+    Html,
+    /// `timeline.jsonl`, which Timesketch imports without loss.
+    Timesketch,
+}
+
+impl Format {
+    /// Every format, in the order files are written.
+    pub const ALL: [Self; 4] = [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Html];
+
+    /// The word used on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+            Self::Html => "html",
+            Self::Timesketch => "timesketch",
+        }
+    }
+
+    /// The files this format is in a folder; the first is the one a stream carries.
+    pub fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Csv => &["findings.csv", "timeline.csv", "evidence.csv", "problems.csv"],
+            Self::Jsonl => &["findings.jsonl"],
+            Self::Html => &["report.html"],
+            Self::Timesketch => &["timeline.jsonl"],
+        }
+    }
+}
+
+/// How reports are written.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Replace files that are there already.
+    pub force: bool,
+    /// CSV's choices.
+    pub csv: CsvOptions,
+    /// The HTML page's choices.
+    pub html: HtmlOptions,
+}
+
+/// Writes `format` to `out`, as `-o -` asks.
+///
+/// # Errors
+/// [`Error::ClosedPipe`] when the reader has gone, [`Error::Output`] for anything else `out` says.
+pub fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let name = format.files().first().copied().unwrap_or_default();
+    write_file(name, outcome, run, options, out)
+        .and_then(|_| out.flush())
+        .map_err(|error| Error::output("standard output", error))
+}
+
+/// Writes the file called `name`; returns how many CSV cells were disarmed.
+fn write_file(name: &str, outcome: &Outcome, run: &Run, options: &Options, out: &mut dyn Write) -> io::Result<u64> {
+    match name {
+        "findings.csv" => csv::write_findings(outcome, options.csv, out),
+        "timeline.csv" => csv::write_timeline(outcome, options.csv, out),
+        "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
+        "problems.csv" => csv::write_problems(outcome, options.csv, out),
+        "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
+        "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
+        _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),
+    }
+}

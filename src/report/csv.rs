@@ -1,0 +1,135 @@
+//! Tables → CSV by RFC 4180: every cell quoted, `\n` line ends, UTF-8, no real line break in any cell. It does not decide what the columns hold.
+
+use std::io::{self, Write};
+
+use super::cell::{Cell, Column};
+use super::escape::csv_cell;
+use super::{findings, timeline};
+use crate::finding::Outcome;
+
+/// How CSV is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CsvOptions {
+    /// Leave formulas as they are: for readers that are no spreadsheet.
+    pub raw: bool,
+    /// Begin with a byte order mark, which Excel wants and most others do not.
+    pub bom: bool,
+}
+
+/// Writes `findings.csv`: one row per finding, in the outcome's order. Returns how many cells were disarmed (see [`csv_cell`]).
+///
+/// # Errors
+/// What `out` says.
+pub fn write_findings(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Table::new(names(findings::COLUMNS), options, out)?;
+    for finding in &outcome.findings {
+        let row = findings::Row::of(finding);
+        table.row(findings::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
+    }
+    table.finish()
+}
+
+/// Writes `timeline.csv`: one row per finding and event, by (datetime, host, record id). Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_timeline(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Table::new(names(timeline::COLUMNS), options, out)?;
+    for row in timeline::rows(outcome) {
+        table.row(timeline::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
+    }
+    table.finish()
+}
+
+/// Writes `evidence.csv`: every input with size, hash, records and how it fared. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let header = ["source", "size", "modified", "sha256", "status", "chunks", "records", "sysmon_records", "first", "last", "problems"];
+    let mut table = Table::new(header.to_vec(), options, out)?;
+    let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
+    for source in &outcome.sources {
+        table.row([
+            Cell::text(&*source.source),
+            Cell::count(source.size),
+            time(source.modified),
+            Cell::text(source.sha256.as_deref().unwrap_or_default()),
+            Cell::text(source.status.as_str()),
+            Cell::count(source.chunks),
+            Cell::count(source.records),
+            Cell::count(source.sysmon_records),
+            time(source.first),
+            time(source.last),
+            Cell::count(source.problems),
+        ])?;
+    }
+    table.finish()
+}
+
+/// Writes `problems.csv`: every damage with its place. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_problems(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Table::new(vec!["source", "chunk", "record", "kind", "lost", "reason"], options, out)?;
+    let number = |number: Option<u64>| number.map_or(Cell::Empty, Cell::count);
+    for damage in &outcome.damages {
+        table.row([
+            Cell::text(&*damage.source),
+            number(damage.chunk),
+            number(damage.record),
+            Cell::text(damage.kind.as_str()),
+            Cell::text(if damage.lost { "yes" } else { "no" }),
+            Cell::text(&*damage.reason),
+        ])?;
+    }
+    table.finish()
+}
+
+fn names<F>(columns: &[Column<F>]) -> Vec<&'static str> {
+    columns.iter().map(|column| column.name).collect()
+}
+
+/// A CSV file under way.
+struct Table<'a> {
+    writer: csv::Writer<&'a mut dyn Write>,
+    flags: Option<usize>,
+    raw: bool,
+    neutralised: u64,
+}
+
+impl<'a> Table<'a> {
+    fn new(header: Vec<&str>, options: CsvOptions, out: &'a mut dyn Write) -> io::Result<Self> {
+        if options.bom {
+            out.write_all("\u{feff}".as_bytes())?;
+        }
+        let mut writer = csv::WriterBuilder::new()
+            .quote_style(csv::QuoteStyle::Always)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_writer(out);
+        writer.write_record(&header)?;
+        let flags = header.iter().position(|name| *name == "flags");
+        Ok(Self { writer, flags, raw: options.raw, neutralised: 0 })
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = Cell>) -> io::Result<()> {
+        let mut neutralised = 0;
+        let mut texts: Vec<String> = Vec::new();
+        for cell in cells {
+            let written = csv_cell(&cell.plain(), self.raw || cell.is_typed());
+            neutralised += u64::from(written.neutralised);
+            texts.push(written.text);
+        }
+        if let Some(flags) = self.flags.and_then(|at| texts.get_mut(at)).filter(|_| neutralised > 0) {
+            flags.push_str("cell_neutralised");
+        }
+        self.neutralised += neutralised;
+        Ok(self.writer.write_record(&texts)?)
+    }
+
+    fn finish(mut self) -> io::Result<u64> {
+        self.writer.flush()?;
+        Ok(self.neutralised)
+    }
+}

@@ -1,0 +1,149 @@
+//! The findings' table, one row per finding, for tickets and spreadsheets. It writes no file.
+
+use std::collections::BTreeSet;
+
+use super::cell::{Cell, Column};
+use super::subject::{self, Subject};
+use super::timeline;
+use crate::finding::{EvidenceEvent, Finding};
+
+/// The version of the header below; any change of a name, of the order or of a meaning raises it.
+pub const SCHEMA: i64 = 1;
+
+/// Most values a list cell names; the rest is counted.
+const LIST_LIMIT: usize = 20;
+
+/// One finding with its process.
+pub struct Row<'a> {
+    finding: &'a Finding,
+    subject: Option<Subject<'a>>,
+}
+
+impl<'a> Row<'a> {
+    /// The row of `finding`.
+    pub fn of(finding: &'a Finding) -> Self {
+        Self { finding, subject: Subject::main(finding) }
+    }
+
+    fn text(&self, path: &str) -> String {
+        self.subject.map(|subject| subject.text(path)).unwrap_or_default()
+    }
+
+    fn first(&self) -> Option<&'a EvidenceEvent> {
+        self.finding.present().next()
+    }
+
+    fn network(&self) -> impl Iterator<Item = &'a EvidenceEvent> {
+        self.finding.present().filter(|event| subject::is_network(event))
+    }
+
+    fn each(&self, of: impl Fn(&EvidenceEvent) -> String) -> Cell {
+        Cell::list(bounded(self.finding.present().map(of)))
+    }
+}
+
+type Fill = fn(&Row<'_>) -> Cell;
+
+const fn column(name: &'static str, fill: Fill) -> Column<Fill> {
+    Column { name, fill }
+}
+
+/// The columns of `findings.csv`, in order. `status` and `triage_note` are for whoever works the list; `flags` is completed by the CSV writer.
+pub const COLUMNS: &[Column<Fill>] = &[
+    column("finding_id", |row| Cell::text(&*row.finding.id)),
+    column("severity", |row| Cell::text(row.finding.severity.as_str())),
+    column("risk_score", |row| Cell::Int(i64::from(row.finding.rule.risk_score))),
+    column("status", |_| Cell::text("new")),
+    column("host", |row| Cell::text(&*row.finding.host)),
+    column("user", |row| Cell::text(row.subject.map(Subject::user).unwrap_or_default())),
+    column("process_name", |row| Cell::text(row.text("process.name"))),
+    column("image", |row| Cell::text(row.text("process.executable"))),
+    column("pid", |row| Cell::json(row.subject.and_then(|subject| subject.get("process.pid")))),
+    column("process_guid", |row| Cell::text(row.text("process.entity_id"))),
+    column("integrity_level", |row| Cell::text(row.text("winlog.event_data.IntegrityLevel"))),
+    column("logon_id", |row| Cell::text(row.text("winlog.event_data.LogonId"))),
+    column("command_line", |row| Cell::text(row.text("process.command_line"))),
+    column("current_directory", |row| Cell::text(row.text("process.working_directory"))),
+    column("original_file_name", |row| Cell::text(row.text("process.pe.original_file_name"))),
+    column("name_mismatch", |row| Cell::text(name_mismatch(row))),
+    column("company", |row| Cell::text(row.text("process.pe.company"))),
+    column("sha256", |row| Cell::text(row.text("process.hash.sha256"))),
+    column("parent_image", |row| Cell::text(row.text("process.parent.executable"))),
+    column("parent_command_line", |row| Cell::text(row.text("process.parent.command_line"))),
+    column("ancestry", |row| Cell::text(row.subject.map(Subject::ancestry).unwrap_or_default())),
+    column("start_time", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.timestamp))),
+    column("start_created", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.created))),
+    column("first_net_time", |row| row.network().map(|event| event.timestamp).min().map_or(Cell::Empty, Cell::Time)),
+    column("last_net_time", |row| row.network().map(|event| event.timestamp).max().map_or(Cell::Empty, Cell::Time)),
+    column("clock", |row| Cell::text(row.finding.clock.as_str())),
+    column("delta_ms", |row| delta_ms(row.finding)),
+    column("net_count", |row| Cell::count(row.network().count())),
+    column("dst_count", |row| Cell::count(row.network().map(subject::target).collect::<BTreeSet<_>>().len())),
+    column("dst_list", |row| Cell::list(bounded(row.network().map(subject::target)))),
+    column("dst_first", |row| Cell::text(row.network().next().map(destination).unwrap_or_default())),
+    column("dst_port_first", |row| Cell::json(row.network().find_map(|event| event.get("destination.port")))),
+    column("dst_scope", |row| Cell::text(row.network().map(timeline::scope).find(|scope| !scope.is_empty()).unwrap_or_default())),
+    column("dns_names", |row| Cell::list(bounded(row.network().map(|event| event.text("dns.question.name"))))),
+    column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
+    column("rule_version", |row| row.finding.rule.version.map_or(Cell::Empty, Cell::count)),
+    column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
+    column("attack", |row| Cell::list(subject::attack_ids(row.finding))),
+    column("tactic", |row| Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))),
+    column("why", |row| Cell::text(row.finding.notes.join(" "))),
+    column("flags", |_| Cell::Empty),
+    column("event_ids", |row| row.each(|event| event.event_id.to_string())),
+    column("record_ids", |row| row.each(|event| event.record_id.to_string())),
+    column("channel", |row| Cell::text(row.first().map(|event| event.channel.clone()).unwrap_or_default())),
+    column("source_file", |row| row.each(|event| event.evidence.source.clone())),
+    column("source_sha256", |row| row.each(|event| event.evidence.sha256.clone().unwrap_or_default())),
+    column("copies", |row| row.finding.present().map(|event| event.evidence.copies).max().map_or(Cell::Empty, Cell::count)),
+    column("triage_note", |_| Cell::Empty),
+    column("schema", |_| Cell::Int(SCHEMA)),
+];
+
+fn delta_ms(finding: &Finding) -> Cell {
+    finding.delta_ticks.map_or(Cell::Empty, |ticks| Cell::Int(ticks.div_euclid(crate::time::TICKS_PER_MILLI)))
+}
+
+fn destination(event: &EvidenceEvent) -> String {
+    ["destination.ip", "destination.domain", "dns.question.name"]
+        .iter()
+        .map(|path| event.text(path))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+/// `yes` when the file's name differs from the name in its version resource, whatever the case: the cheapest sign of a renamed program.
+fn name_mismatch(row: &Row) -> &'static str {
+    let (name, original) = (row.text("process.name"), row.text("process.pe.original_file_name"));
+    match (name.is_empty() || original.is_empty(), name.to_lowercase() == original.to_lowercase()) {
+        (true, _) => "",
+        (false, true) => "no",
+        (false, false) => "yes",
+    }
+}
+
+/// The values that are not empty, each once, in order; past [`LIST_LIMIT`] only how many more.
+fn bounded(values: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<String> = values.filter(|value| !value.is_empty() && seen.insert(value.clone())).collect();
+    let more = kept.len().saturating_sub(LIST_LIMIT);
+    if more > 0 {
+        kept.truncate(LIST_LIMIT);
+        kept.push(format!("+{more}"));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_bounded_and_count_the_rest() {
+        let list = bounded((0..25).map(|number| number.to_string()).chain(["3".to_owned(), String::new()]));
+        assert_eq!(list.len(), LIST_LIMIT + 1);
+        assert_eq!(list.last().map(String::as_str), Some("+5"));
+        assert_eq!(bounded(["a", "a", ""].map(str::to_owned).into_iter()), ["a"]);
+    }
+}

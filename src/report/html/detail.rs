@@ -1,0 +1,185 @@
+//! One finding for the page: its line, its facts, its events with all their fields. It decides no order but the page's: the worst first, then by time.
+
+use serde_json::{Map, Value};
+
+use super::words::{moment, shape};
+use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
+use crate::report::escape::{defanged, truncated};
+use crate::report::subject::{self, Subject};
+
+/// Longest value shown, in bytes; the rest is counted, and whole in `findings.jsonl`.
+const VALUE_LIMIT: usize = 8 * 1024;
+/// Longest value of a table's cell, in bytes.
+const LINE_LIMIT: usize = 400;
+
+/// A finding and its place in the page.
+#[derive(Clone, Copy)]
+pub struct Card<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// Its place, the worst first, from 0.
+    pub rank: usize,
+    /// Whether the page shows it in full.
+    pub full: bool,
+}
+
+/// The findings, the worst first, then in the outcome's order; the first `limit` of them in full.
+pub fn ranked(outcome: &Outcome, limit: usize) -> Vec<Card<'_>> {
+    let mut findings: Vec<&Finding> = outcome.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.into_iter().enumerate().map(|(rank, finding)| Card { finding, rank, full: rank < limit }).collect()
+}
+
+impl<'a> Card<'a> {
+    /// Whether it is on paper too.
+    pub fn printed(&self) -> bool {
+        self.rank < super::PRINT_LIMIT
+    }
+
+    /// The severity's word.
+    pub fn severity(&self) -> &'static str {
+        self.finding.severity.as_str()
+    }
+
+    /// The severity's shape.
+    pub fn shape(&self) -> &'static str {
+        shape(self.finding.severity)
+    }
+
+    /// When its first event was, by the clock that ordered it.
+    pub fn time(&self) -> String {
+        moment(subject::finding_time(self.finding))
+    }
+
+    /// [`Card::time`] for machines.
+    pub fn datetime(&self) -> String {
+        subject::finding_time(self.finding).to_iso_millis()
+    }
+
+    /// The user, or nothing.
+    pub fn user(&self) -> String {
+        Subject::main(self.finding).map(Subject::user).unwrap_or_default()
+    }
+
+    /// The process's name, or a dash.
+    pub fn process(&self) -> String {
+        let name = Subject::main(self.finding).map(Subject::process).unwrap_or_default();
+        if name.is_empty() { "–".to_owned() } else { short(&name) }
+    }
+
+    /// What it reached, or nothing.
+    pub fn target(&self) -> String {
+        short(&subject::finding_target(self.finding))
+    }
+
+    /// [`Card::target`], defanged.
+    pub fn defanged_target(&self) -> String {
+        defanged(&self.target())
+    }
+
+    /// Its command line, cut for a table.
+    pub fn command(&self) -> String {
+        Subject::main(self.finding).map(|subject| short(&subject.text("process.command_line"))).unwrap_or_default()
+    }
+
+    /// From the first event to the last, or nothing.
+    pub fn span(&self) -> String {
+        self.finding.delta_ticks.map(subject::span).unwrap_or_default()
+    }
+
+    /// ATT&CK ids.
+    pub fn attack(&self) -> String {
+        subject::attack_ids(self.finding).join(", ")
+    }
+
+    /// Name and value of what the analyst asks first, empty ones left out.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let Some(subject) = Subject::main(self.finding) else { return Vec::new() };
+        let text = |path: &str| subject.text(path);
+        let parent = subject::joined(&text("process.parent.executable"), " ", &numbered(text("process.parent.pid")));
+        let facts = [
+            ("Command line", text("process.command_line")),
+            ("Image", subject::joined(&text("process.executable"), " ", &numbered(text("process.pid")))),
+            ("Parent", parent),
+            ("Parent command line", text("process.parent.command_line")),
+            ("Process GUID", text("process.entity_id")),
+            ("Integrity", text("winlog.event_data.IntegrityLevel")),
+            ("SHA-256", text("process.hash.sha256")),
+            ("Original name", text("process.pe.original_file_name")),
+        ];
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, cut(&value))).collect()
+    }
+
+    /// Its events in sequence order; `None` where one had to be missing.
+    pub fn events(&self) -> impl Iterator<Item = Option<EventView<'a>>> {
+        let finding = self.finding;
+        finding.events.iter().map(move |event| event.as_ref().map(|event| EventView { finding, event }))
+    }
+}
+
+/// One event of a finding.
+pub struct EventView<'a> {
+    finding: &'a Finding,
+    /// The event.
+    pub event: &'a EvidenceEvent,
+}
+
+impl EventView<'_> {
+    /// What it is, in two words.
+    pub fn kind(&self) -> String {
+        short(&subject::kind(self.event))
+    }
+
+    /// Whom or what it reached; for a start its command line.
+    pub fn object(&self) -> String {
+        let target = subject::target(self.event);
+        short(&if target.is_empty() { self.event.text("process.command_line") } else { target })
+    }
+
+    /// `+1.406 s` after the first event, or nothing.
+    pub fn offset(&self) -> String {
+        let ticks = subject::clock_time(self.event, self.finding.clock).ticks_since(subject::finding_time(self.finding));
+        if self.finding.delta_ticks.is_none() || ticks < 0 { String::new() } else { format!("+{}", subject::span(ticks)) }
+    }
+
+    /// UtcTime.
+    pub fn utc(&self) -> String {
+        moment(self.event.timestamp)
+    }
+
+    /// TimeCreated.
+    pub fn created(&self) -> String {
+        moment(self.event.created)
+    }
+
+    /// Every field of its document by dotted path, sorted.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let mut fields = Vec::new();
+        flatten("", &self.event.document, &mut fields);
+        fields.sort();
+        fields
+    }
+}
+
+/// The leaves of `object` by dotted path. Objects in arrays stay JSON. The depth is that of the ECS schema, not of the log.
+fn flatten(prefix: &str, object: &Map<String, Value>, into: &mut Vec<(String, String)>) {
+    for (key, value) in object {
+        let path = subject::joined(prefix, ".", key);
+        match value {
+            Value::Object(inner) => flatten(&path, inner, into),
+            leaf => into.push((path, cut(&plain(leaf)))),
+        }
+    }
+}
+
+fn numbered(pid: String) -> String {
+    if pid.is_empty() { pid } else { format!("(pid {pid})") }
+}
+
+fn cut(text: &str) -> String {
+    truncated(text, VALUE_LIMIT, "see findings.jsonl").into_owned()
+}
+
+fn short(text: &str) -> String {
+    truncated(text, LINE_LIMIT, "see findings.jsonl").into_owned()
+}

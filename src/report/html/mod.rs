@@ -1,0 +1,185 @@
+//! One self-contained page: what was found, how far the evidence reaches, and what could not be read. It asks the network for nothing and needs no script.
+//!
+//! Text from a log reaches the page only through the template, whose every expression is escaped by [`super::escape::Html`]; style and script are this
+//! crate's own bytes, and the page's policy allows exactly their hashes.
+
+mod chart;
+mod detail;
+mod patterns;
+mod summary;
+mod words;
+
+use std::io::{self, Write};
+
+use askama::Template;
+use sha2::{Digest, Sha256};
+
+use super::subject;
+use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, Severity, SourceReport};
+use chart::{Histogram, Lanes};
+use detail::Card;
+use patterns::{Group, Indicator, Technique};
+use summary::{SeverityCount, Summary};
+
+const STYLE: &str = include_str!("../templates/report.css");
+const SCRIPT: &str = include_str!("../templates/report.js");
+
+/// Rows of one table: browsers lay out and skip sections of this size quickly, and stall on a table of ten thousand.
+const CHUNK: usize = 250;
+/// Rows of the list of findings, at most.
+const LIST_LIMIT: usize = 50_000;
+/// Rows of the tables of patterns and of indicators, at most.
+const PATTERN_LIMIT: usize = 500;
+/// Findings that are printed, at most: paper has to end.
+const PRINT_LIMIT: usize = 200;
+
+/// How the page is written.
+#[derive(Debug, Clone)]
+pub struct HtmlOptions {
+    /// Findings shown with all their fields, at most; the page says how many it left to the other files.
+    pub detail_limit: usize,
+}
+
+impl Default for HtmlOptions {
+    fn default() -> Self {
+        Self { detail_limit: 2_000 }
+    }
+}
+
+/// Writes `report.html`. The same outcome gives the same bytes, the section `run` aside.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_html(outcome: &Outcome, run: &Run, options: &HtmlOptions, out: &mut dyn Write) -> io::Result<()> {
+    Page::of(outcome, run, options).write_into(out)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Template)]
+#[template(path = "report.html", config = "src/report/templates/askama.toml")]
+struct Page<'a> {
+    outcome: &'a Outcome,
+    run: &'a Run,
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    summary: Summary,
+    severities: Vec<SeverityCount>,
+    top: Vec<Card<'a>>,
+    histogram: Option<Histogram>,
+    lanes: Option<Lanes>,
+    groups: Limited<Group<'a>>,
+    indicators: Limited<Indicator>,
+    techniques: Vec<Technique>,
+    list: Limited<Card<'a>>,
+    cards: Limited<Card<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn of(outcome: &'a Outcome, run: &'a Run, options: &HtmlOptions) -> Self {
+        let ranked = detail::ranked(outcome, options.detail_limit);
+        Self {
+            outcome,
+            run,
+            policy: policy(),
+            style: STYLE,
+            script: SCRIPT,
+            summary: Summary::of(outcome),
+            severities: summary::severities(outcome),
+            top: ranked.iter().take(5).copied().collect(),
+            histogram: Histogram::of(outcome),
+            lanes: Lanes::of(outcome),
+            groups: Limited::of(patterns::groups(outcome), PATTERN_LIMIT),
+            indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
+            techniques: patterns::techniques(outcome),
+            cards: Limited::of(ranked.clone(), options.detail_limit),
+            list: Limited::of(ranked, LIST_LIMIT),
+        }
+    }
+
+    fn host_chunks(&self) -> std::slice::Chunks<'a, HostCoverage> {
+        self.outcome.hosts.chunks(CHUNK)
+    }
+
+    fn source_chunks(&self) -> std::slice::Chunks<'a, SourceReport> {
+        self.outcome.sources.chunks(CHUNK)
+    }
+
+    fn damage_chunks(&self) -> std::slice::Chunks<'a, Damage> {
+        self.outcome.damages.chunks(CHUNK)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &'a RuleInfo> {
+        self.outcome.rules.iter().map(AsRef::as_ref)
+    }
+
+    fn duration(&self) -> String {
+        subject::span(self.run.ended.ticks_since(self.run.started))
+    }
+
+    fn clock_name(&self) -> &'static str {
+        words::clock_name(self.outcome.clock)
+    }
+}
+
+/// The first of many, and how many there are: nothing is cut without saying so.
+struct Limited<T> {
+    shown: Vec<T>,
+    total: usize,
+}
+
+impl<T> Limited<T> {
+    fn of(mut all: Vec<T>, limit: usize) -> Self {
+        let total = all.len();
+        all.truncate(limit);
+        Self { shown: all, total }
+    }
+
+    fn chunks(&self) -> std::slice::Chunks<'_, T> {
+        self.shown.chunks(CHUNK)
+    }
+
+    fn left_out(&self) -> usize {
+        self.total.saturating_sub(self.shown.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+}
+
+/// The page's content security policy: nothing at all, but this very style and this very script.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())));
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+/// RFC 4648 base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for group in bytes.chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(group.get(at).copied().unwrap_or_default()));
+        for at in 0..4 {
+            let index = (bits >> (18 - 6 * at)) as usize & 63;
+            out.push(if at <= group.len() { char::from(ALPHABET[index]) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_rfc_4648s() {
+        for (text, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(text.as_bytes()), coded);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What findings have in common: the same pattern on many hosts, techniques, addresses and names to look for. It judges none of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::moment;
+use crate::finding::{EvidenceEvent, Finding, Outcome, RuleInfo, Severity};
+use crate::report::escape::{defanged, truncated};
+use crate::report::scope::Scope;
+use crate::report::subject::{self, Subject};
+use crate::time::Timestamp;
+
+/// Findings of one rule in which the same program reached the same target.
+pub struct Group<'a> {
+    /// The rule.
+    pub rule: &'a RuleInfo,
+    /// The program.
+    pub process: String,
+    /// The target, defanged.
+    pub target: String,
+    /// The worst severity.
+    pub severity: Severity,
+    /// How many findings.
+    pub count: usize,
+    /// On how many hosts.
+    pub hosts: usize,
+    /// When the first was.
+    pub first: String,
+    /// The first one's id.
+    pub example: &'a str,
+}
+
+/// The groups, the worst and the largest first.
+pub fn groups(outcome: &Outcome) -> Vec<Group<'_>> {
+    let mut grouped: BTreeMap<(&str, String, String), Vec<&Finding>> = BTreeMap::new();
+    for finding in &outcome.findings {
+        let process = Subject::main(finding).map(Subject::process).unwrap_or_default().to_lowercase();
+        grouped.entry((&finding.rule.id, process, subject::finding_target(finding))).or_default().push(finding);
+    }
+    let mut groups: Vec<Group> = grouped.into_iter().filter_map(|((_, process, target), members)| group(process, &target, &members)).collect();
+    groups.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.count.cmp(&a.count)));
+    groups
+}
+
+fn group<'a>(process: String, target: &str, members: &[&'a Finding]) -> Option<Group<'a>> {
+    let first = members.iter().min_by_key(|finding| subject::finding_time(finding))?;
+    let hosts: BTreeSet<&str> = members.iter().map(|finding| finding.host.as_str()).collect();
+    Some(Group {
+        rule: &first.rule,
+        process: line(&process),
+        target: line(&defanged(target)),
+        severity: members.iter().map(|finding| finding.severity).max()?,
+        count: members.len(),
+        hosts: hosts.len(),
+        first: moment(subject::finding_time(first)),
+        example: &first.id,
+    })
+}
+
+/// An ATT&CK technique and where findings carry it.
+pub struct Technique {
+    /// The tactic's name.
+    pub tactic: String,
+    /// The technique's id.
+    pub id: String,
+    /// The technique's name.
+    pub name: String,
+    /// How many findings.
+    pub count: usize,
+    /// On how many hosts.
+    pub hosts: usize,
+}
+
+/// The techniques by tactic and id.
+pub fn techniques(outcome: &Outcome) -> Vec<Technique> {
+    let mut seen: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+    for finding in &outcome.findings {
+        for threat in &finding.threats {
+            for technique in &threat.techniques {
+                seen.entry((&threat.tactic_name, &technique.id, &technique.name)).or_default().push(&finding.host);
+            }
+        }
+    }
+    let row = |((tactic, id, name), hosts): ((&str, &str, &str), Vec<&str>)| Technique {
+        tactic: tactic.to_owned(),
+        id: id.to_owned(),
+        name: name.to_owned(),
+        count: hosts.len(),
+        hosts: hosts.into_iter().collect::<BTreeSet<_>>().len(),
+    };
+    seen.into_iter().map(row).collect()
+}
+
+/// An address or a name that a flagged process reached or asked for.
+pub struct Indicator {
+    /// `ip` or `domain`.
+    pub kind: &'static str,
+    /// As the log has it.
+    pub value: String,
+    /// For mail and chat.
+    pub defanged: String,
+    /// The address's scope; empty for a name.
+    pub scope: &'static str,
+    /// On how many hosts.
+    pub hosts: usize,
+    /// First and last UtcTime.
+    pub first: String,
+    /// See `first`.
+    pub last: String,
+}
+
+/// The indicators by kind and value; loopback is none.
+pub fn indicators(outcome: &Outcome) -> Vec<Indicator> {
+    let mut seen: BTreeMap<(&'static str, String), Vec<&EvidenceEvent>> = BTreeMap::new();
+    for event in outcome.findings.iter().flat_map(|finding| finding.present()) {
+        for (kind, path) in [("ip", "destination.ip"), ("domain", "destination.domain"), ("domain", "dns.question.name")] {
+            let value = event.text(path);
+            if !value.is_empty() && Scope::of(&value) != Some(Scope::Loopback) {
+                seen.entry((kind, line(&value))).or_default().push(event);
+            }
+        }
+    }
+    seen.into_iter().map(|((kind, value), events)| indicator(kind, value, &events)).collect()
+}
+
+fn indicator(kind: &'static str, value: String, events: &[&EvidenceEvent]) -> Indicator {
+    let times = || events.iter().map(|event| event.timestamp);
+    let text = |time: Option<Timestamp>| time.map(moment).unwrap_or_default();
+    Indicator {
+        kind,
+        defanged: defanged(&value),
+        scope: Scope::of(&value).map_or("", Scope::as_str),
+        hosts: events.iter().map(|event| event.computer.as_str()).collect::<BTreeSet<_>>().len(),
+        first: text(times().min()),
+        last: text(times().max()),
+        value,
+    }
+}
+
+fn line(text: &str) -> String {
+    truncated(text, 400, "see findings.jsonl").into_owned()
+}

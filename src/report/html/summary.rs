@@ -1,0 +1,230 @@
+//! Page one: the verdict, the numbers, who and what was touched, and what was not covered, all from the outcome's facts. It lists no finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{clock_name, counted, grouped, moment, some_of};
+use crate::finding::{HostCoverage, Outcome, Severity, SourceReport, Status};
+use crate::report::escape::defanged;
+use crate::report::subject::{self, Subject};
+use crate::time::Timestamp;
+
+/// Names in a list of page one.
+const TALLY_LIMIT: usize = 8;
+
+/// What a lead reads in half a minute.
+pub struct Summary {
+    /// `7 findings (2 high) on 3 of 41 hosts`
+    pub verdict: String,
+    /// What the verdict rests on.
+    pub detail: String,
+    /// The worst severity found, or `none`.
+    pub mood: &'static str,
+    /// The numbers under the verdict.
+    pub tiles: Vec<Tile>,
+    /// Hosts, users and destinations with findings.
+    pub tallies: [Tally; 3],
+    /// One sentence each.
+    pub not_covered: Vec<String>,
+    /// How times are to be read.
+    pub time_basis: String,
+}
+
+/// A number with its name.
+pub struct Tile {
+    /// What it counts.
+    pub label: &'static str,
+    /// The number.
+    pub value: String,
+    /// What to know about it; may be empty.
+    pub note: String,
+}
+
+/// The most frequent names of something.
+pub struct Tally {
+    /// What the names are.
+    pub title: &'static str,
+    /// What is counted.
+    pub unit: &'static str,
+    /// Name and count, most first.
+    pub rows: Vec<(String, String)>,
+    /// How many names are not shown.
+    pub more: usize,
+}
+
+/// How many findings have a severity.
+pub struct SeverityCount {
+    /// The severity.
+    pub severity: Severity,
+    /// Its findings.
+    pub count: usize,
+}
+
+impl Summary {
+    /// The summary of `outcome`.
+    pub fn of(outcome: &Outcome) -> Self {
+        let touched: BTreeSet<&str> = outcome.findings.iter().map(|finding| finding.host.as_str()).collect();
+        Self {
+            verdict: verdict(outcome, touched.len()),
+            detail: detail(outcome),
+            mood: outcome.findings.iter().map(|finding| finding.severity).max().map_or("none", Severity::as_str),
+            tiles: tiles(outcome, touched.len()),
+            tallies: tallies(outcome),
+            not_covered: not_covered(outcome),
+            time_basis: time_basis(outcome),
+        }
+    }
+}
+
+/// Findings per severity, the worst first; severities without one are left out.
+pub fn severities(outcome: &Outcome) -> Vec<SeverityCount> {
+    [Severity::Critical, Severity::High, Severity::Medium, Severity::Low]
+        .into_iter()
+        .map(|severity| SeverityCount {
+            severity,
+            count: outcome.findings.iter().filter(|finding| finding.severity == severity).count(),
+        })
+        .filter(|row| row.count > 0)
+        .collect()
+}
+
+/// A host's records of events 1, 3, 5, 22 and of all others, and whether a zero there leaves a rule blind.
+pub fn event_counts(host: &HostCoverage) -> [(u64, bool); 5] {
+    let of = |id: u32| host.events.get(&id).copied().unwrap_or_default();
+    let named = [1, 3, 5, 22].map(of);
+    let all = host.events.values().copied().fold(0, u64::saturating_add);
+    let others = named.into_iter().fold(all, u64::saturating_sub);
+    let [start, network, end, dns] = named;
+    [(start, true), (network, true), (end, false), (dns, true), (others, false)]
+}
+
+fn verdict(outcome: &Outcome, touched: usize) -> String {
+    if outcome.findings.is_empty() {
+        return if outcome.anything_usable() { "No findings".to_owned() } else { "Nothing could be read".to_owned() };
+    }
+    let worst: Vec<String> = severities(outcome)
+        .iter()
+        .filter(|row| row.severity >= Severity::High)
+        .map(|row| format!("{} {}", grouped(row.count), row.severity.as_str()))
+        .collect();
+    let worst = if worst.is_empty() { String::new() } else { format!(" ({})", worst.join(", ")) };
+    let findings = counted(outcome.findings.len(), "finding");
+    format!("{findings}{worst} on {} of {}", grouped(touched), counted(outcome.hosts.len().max(touched), "host"))
+}
+
+fn detail(outcome: &Outcome) -> String {
+    let records = sum(outcome, |source| source.sysmon_records);
+    let read = format!("{} Sysmon records of {}", grouped(records), counted(outcome.hosts.len(), "host"));
+    let times = || outcome.findings.iter().flat_map(|finding| finding.present().map(|event| event.created));
+    match (times().min(), times().max()) {
+        (Some(first), Some(last)) => format!("Between {} and {}, in {read}.", moment(first), moment(last)),
+        _ if records == 0 => "No Sysmon record was read, so nothing can be said about these hosts.".to_owned(),
+        _ => format!("No rule matched in {read}. Read what was not covered before taking this as good news."),
+    }
+}
+
+fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
+    let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
+    let noted = [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "skipped")];
+    let files: Vec<String> = noted
+        .into_iter()
+        .filter_map(|(status, word)| Some(with(status)).filter(|count| *count > 0).map(|count| format!("{count} {word}")))
+        .collect();
+    let records = sum(outcome, |source| source.records);
+    let lost = outcome.damages.iter().filter(|damage| damage.lost).count();
+    let tile = |label, value, note| Tile { label, value, note };
+    vec![
+        tile("Findings", grouped(outcome.findings.len()), String::new()),
+        tile("Hosts touched", grouped(touched), format!("of {} seen", grouped(outcome.hosts.len()))),
+        tile("Sysmon records", grouped(sum(outcome, |source| source.sysmon_records)), format!("of {} read", grouped(records))),
+        tile("Files", grouped(outcome.sources.len()), if files.is_empty() { "all read".to_owned() } else { files.join(", ") }),
+        tile("Problems", grouped(outcome.damages.len()), if lost > 0 { format!("{lost} with loss") } else { "no loss".to_owned() }),
+    ]
+}
+
+fn tallies(outcome: &Outcome) -> [Tally; 3] {
+    let hosts = outcome.findings.iter().map(|finding| (finding.host.clone(), finding.id.clone()));
+    let user = |finding| Subject::main(finding).map(Subject::user).filter(|user| !user.is_empty());
+    let users = outcome.findings.iter().filter_map(|finding| Some((user(finding)?, finding.id.clone())));
+    [
+        tally("Hosts", "findings", hosts),
+        tally("Users", "findings", users),
+        tally("Destinations, defanged", "hosts", destinations(outcome)),
+    ]
+}
+
+fn destinations(outcome: &Outcome) -> Vec<(String, String)> {
+    let events = outcome.findings.iter().flat_map(|finding| finding.present());
+    events
+        .filter(|event| subject::is_network(event))
+        .map(|event| (defanged(&subject::target(event)), event.computer.clone()))
+        .filter(|(target, _)| !target.is_empty())
+        .collect()
+}
+
+/// Names with how many different things (findings, hosts) each goes with.
+fn tally(title: &'static str, unit: &'static str, pairs: impl IntoIterator<Item = (String, String)>) -> Tally {
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, counted) in pairs {
+        seen.entry(name).or_default().insert(counted);
+    }
+    let mut rows: Vec<(String, usize)> = seen.into_iter().map(|(name, counted)| (name, counted.len())).collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let more = rows.len().saturating_sub(TALLY_LIMIT);
+    rows.truncate(TALLY_LIMIT);
+    let rows = rows.into_iter().map(|(name, count)| (name, grouped(count))).collect();
+    Tally { title, unit, rows, more }
+}
+
+fn not_covered(outcome: &Outcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    if outcome.interrupted {
+        lines.push("The run was interrupted: not every input was read.".to_owned());
+    }
+    let lossy = outcome.sources.iter().filter(|source| matches!(source.status, Status::Partial | Status::Unreadable)).count();
+    if lossy > 0 {
+        lines.push(format!("{} could not be read, or not to the end: see Problems.", counted(lossy, "input")));
+    }
+    for (id, name, why) in [
+        (1, "process start", "a sequence that begins with a start cannot be found there"),
+        (3, "network connection", "Sysmon's default configuration does not log it, so no connection there proves nothing"),
+        (22, "DNS query", "the configuration may not log it, so names asked for there are not seen"),
+    ] {
+        let hosts: Vec<String> = outcome.hosts.iter().filter(|host| lacks(host, id)).map(|host| host.host.clone()).collect();
+        if !hosts.is_empty() {
+            lines.push(format!("Event {id} ({name}) is absent on {}: {why}.", some_of(&hosts, 6)));
+        }
+    }
+    if let Some(latest) = latest_start(outcome) {
+        lines.push(format!("Nothing before a host's first record can be seen; the latest of these is {} on {}.", moment(latest.1), latest.0));
+    }
+    let foreign = sum(outcome, |source| source.records).saturating_sub(sum(outcome, |source| source.sysmon_records));
+    if foreign > 0 {
+        lines.push(format!("{} records are not Sysmon's and were not judged.", grouped(foreign)));
+    }
+    let rules = counted(outcome.rules.len(), "rule");
+    lines.push(format!("Only {rules} ran (see Run record): what they do not describe is not judged."));
+    lines
+}
+
+fn lacks(host: &HostCoverage, id: u32) -> bool {
+    host.events.get(&id).copied().unwrap_or_default() == 0
+}
+
+fn latest_start(outcome: &Outcome) -> Option<(String, Timestamp)> {
+    let starts = outcome.hosts.iter().filter_map(|host| Some((host.host.clone(), host.first?)));
+    starts.max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
+}
+
+fn time_basis(outcome: &Outcome) -> String {
+    let noted = outcome.findings.iter().filter(|finding| !finding.notes.is_empty()).count();
+    let noted = match noted {
+        0 => String::new(),
+        1 => " One finding carries a caveat.".to_owned(),
+        many => format!(" {} findings carry caveats.", grouped(many)),
+    };
+    format!("All times are UTC. Events were ordered by {}.{noted}", clock_name(outcome.clock))
+}
+
+fn sum(outcome: &Outcome, of: fn(&SourceReport) -> u64) -> u64 {
+    outcome.sources.iter().map(of).fold(0, u64::saturating_add)
+}

