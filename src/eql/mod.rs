@@ -5,5 +5,24 @@ pub mod diagnostic;
 pub mod record;
 pub mod span;
 
+mod address;
+pub mod compile;
+pub mod filter;
+pub mod filter_set;
+pub mod functions;
+mod interval;
+pub mod number;
+pub mod program;
+pub mod regexp;
+pub mod script;
+pub mod set;
+pub mod test;
+pub mod value;
+pub mod wildcard;
+
+pub use compile::compile;
 pub use diagnostic::Diagnostic;
+pub use filter::{FieldUse, Filter};
+pub use filter_set::{FilterSet, Scratch};
+pub use program::{Form, KeyField, Program, Role, Stage};
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
