@@ -2,8 +2,13 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod display;
+pub mod lexer;
+pub mod parser;
 pub mod record;
 pub mod span;
+pub mod suggest;
 
 pub use diagnostic::Diagnostic;
+pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
