@@ -2,8 +2,12 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod display;
+pub mod lexer;
+pub mod parser;
 pub mod record;
 pub mod span;
+pub mod suggest;
 
 mod address;
 pub mod compile;
@@ -25,4 +29,5 @@ pub use diagnostic::Diagnostic;
 pub use filter::{FieldUse, Filter};
 pub use filter_set::{FilterSet, Scratch};
 pub use program::{Form, KeyField, Program, Role, Stage};
+pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
