@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use evql::error::{Error, Result};
 use evql::finding::Severity;
 use evql::report::escape;
 use evql::scan::Observer;
@@ -48,6 +49,11 @@ impl Terminal {
     pub fn error(self, line: impl Display) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {line}");
+    }
+
+    /// A rendered diagnostic of a rule or query, which says itself what it is.
+    pub fn problem(self, text: &str) {
+        let _ = write!(anstream::stderr(), "{text}");
     }
 
     /// A progress bar over `bytes` of evidence: on standard error, only when that is a terminal and nobody asked for quiet.
@@ -120,4 +126,15 @@ pub fn fit(text: &str, width: usize) -> String {
     }
     let kept: String = safe.chars().take(width.saturating_sub(1)).collect();
     kept + "…"
+}
+
+/// Writes `text` to standard output.
+///
+/// # Errors
+/// [`Error::ClosedPipe`] when nobody reads it any more, [`Error::Output`] otherwise.
+pub fn write_stdout(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::output("standard output", error))
 }

@@ -1,1 +1,108 @@
-//! The conductor: the only room that sees the whole path from bytes to findings.
+//! The conductor: the only room that sees the whole path from bytes to findings. It prints nothing and writes no file.
+
+mod answers;
+mod coverage;
+mod export;
+mod findings;
+mod hits;
+mod observer;
+mod order;
+mod pass;
+mod query;
+mod rule_set;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+pub use answers::{Answerable, RuleCheck, StageCheck, check};
+pub use export::{ExportOptions, export};
+pub use observer::{Observer, Unobserved};
+pub use pass::{PassOptions, Read};
+pub use query::{Answer, query, query_documents};
+pub use rule_set::{CompiledRule, RuleSet, compile};
+
+use crate::eql::Scratch;
+use crate::error::Result;
+use crate::finding::{Clock, Damage, Outcome};
+use crate::input::Source;
+use crate::sysmon::Event;
+
+use findings::Findings;
+use hits::{Candidate, matches, merge};
+use order::Place;
+use pass::{Worker, pass};
+
+/// How a scan runs.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// Which clock orders events and measures spans.
+    pub clock: Clock,
+    /// How the evidence is read.
+    pub pass: PassOptions,
+}
+
+/// Runs `rules` over all `sources` together. `damages` are those met while the sources were listed; they stand with the others in the outcome. When
+/// `interrupt` is raised the scan ends early and the outcome says so.
+///
+/// # Errors
+/// [`crate::error::Error::Usage`] when the threads cannot be started.
+pub fn scan(
+    sources: &[Source],
+    damages: Vec<Damage>,
+    rules: &RuleSet,
+    options: &ScanOptions,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+) -> Result<Outcome> {
+    let mut candidates = Vec::new();
+    let picker = Picker { rules, clock: options.clock };
+    let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |picked| {
+        candidates.extend(picked);
+        ControlFlow::Continue(())
+    })?;
+    let candidates = merge(candidates);
+    let makes = Findings { candidates: &candidates, sources: &read.sources, clock: options.clock };
+    let mut found = Vec::new();
+    for (number, compiled) in rules.rules().iter().enumerate() {
+        for (key, matched) in matches(&compiled.program, compiled.first_filter, &candidates) {
+            let last = matched.present().map(|event| event.payload).max();
+            found.push((last, number, makes.finding(compiled, &key, &matched)));
+        }
+    }
+    found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+    read.damages.extend(damages);
+    read.damages.sort();
+    Ok(Outcome {
+        findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
+        rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
+        sources: read.sources,
+        hosts: read.hosts,
+        damages: read.damages,
+        clock: options.clock,
+        interrupted: read.interrupted,
+    })
+}
+
+/// Picks the events that satisfy a stage of a rule.
+struct Picker<'a> {
+    rules: &'a RuleSet,
+    clock: Clock,
+}
+
+impl Worker for Picker<'_> {
+    type Scratch = Scratch;
+    type Out = Candidate;
+
+    fn scratch(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    fn wants(&self, event_id: u32) -> bool {
+        self.rules.wants(event_id)
+    }
+
+    fn event(&self, scratch: &mut Scratch, event: Event, place: Place) -> Option<Candidate> {
+        let filters = self.rules.filters().matching(&event, scratch).to_vec();
+        (!filters.is_empty()).then(|| Candidate::new(event, filters, place, self.clock))
+    }
+}

@@ -1,0 +1,202 @@
+//! `evql query`: one EQL query of event logs or of JSON lines; answers as a table, JSON lines or CSV. It matches nothing itself.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use evql::eql;
+use evql::error::{Error, Result};
+use evql::finding::plain;
+use evql::json::{self, Documents};
+use evql::report::escape;
+use evql::scan::{Answer as Found, compile, query, query_documents};
+use evql::sysmon::SysmonSchema;
+use serde_json::{Value, json};
+
+use super::args::{JsonArgs, QueryArgs, QueryFormat};
+use super::export::report;
+use super::setup::{Evidence, clock, interrupt};
+use super::terminal::{Terminal, fit};
+use super::{Answer, Exit};
+
+/// Columns of a table when `--fields` names none: what tells most about any Sysmon event.
+const USUAL_FIELDS: [&str; 8] = [
+    "@timestamp",
+    "host.name",
+    "event.code",
+    "process.name",
+    "process.pid",
+    "process.command_line",
+    "destination.ip",
+    "dns.question.name",
+];
+
+/// Runs `evql query`.
+pub fn run(args: &QueryArgs, terminal: Terminal) -> Answer {
+    let format = args.format.unwrap_or(if io::stdout().is_terminal() { QueryFormat::Table } else { QueryFormat::Jsonl });
+    let mut printer = Printer::new(format, &args.fields);
+    let json: Vec<bool> = args.evidence.paths.iter().map(|path| holds_json(path)).collect();
+    let exit = match (json.contains(&true), json.contains(&false)) {
+        (true, true) => return Err(Error::Usage("ask event logs and JSON lines in separate runs: their schemas differ".into())),
+        (true, false) => ask_json(args, &mut printer, terminal)?,
+        (false, _) => ask_logs(args, &mut printer, terminal)?,
+    };
+    printer.finish()?;
+    Ok(exit)
+}
+
+fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
+    let program = compile(&args.query, None).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
+    let evidence = Evidence::gather(&args.evidence, false);
+    let interrupt = interrupt();
+    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let mut answer = |found: Found| match printer.print(&found) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    };
+    let clock = clock(args.clock);
+    let read = query(&program, &evidence.sources, &evidence.options, clock, &progress, &interrupt, &mut answer);
+    progress.finish();
+    let mut read = read?;
+    read.damages.splice(0..0, evidence.damages);
+    Ok(report(&read, terminal))
+}
+
+fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
+    let mut documents = Documents::new(options(&args.json)?);
+    for path in &args.evidence.paths {
+        let failed = |error: io::Error| Error::Usage(format!("{}: {error}", path.display()));
+        if path == Path::new("-") {
+            documents.read(&mut io::stdin().lock(), "-").map_err(failed)?;
+        } else {
+            let file = File::open(path).map_err(failed)?;
+            documents.read(&mut BufReader::new(file), &path.display().to_string()).map_err(failed)?;
+        }
+    }
+    let statement = eql::parse(&args.query).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
+    let schema = documents.schema(&SysmonSchema);
+    let program = eql::compile(&statement, &schema).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
+    for found in query_documents(&program, &documents) {
+        printer.print(&found)?;
+    }
+    for problem in documents.problems() {
+        terminal.warning(fit(problem, 300));
+    }
+    Ok(match (documents.is_empty(), documents.problems().is_empty()) {
+        (true, false) => Exit::Nothing,
+        (false, false) => Exit::Partial,
+        _ => Exit::Success,
+    })
+}
+
+fn options(args: &JsonArgs) -> Result<json::Options> {
+    let as_mapped = args.as_mapped.iter().map(|text| json::parse_mapped(text).map_err(Error::Usage)).collect::<Result<_>>()?;
+    Ok(json::Options {
+        timestamp_field: args.timestamp_field.clone(),
+        category_field: args.category_field.clone(),
+        tiebreaker_field: args.tiebreaker_field.clone(),
+        ip_fields: args.ip_field.clone(),
+        as_mapped,
+    })
+}
+
+fn wrong(query: &str, diagnostics: &[eql::Diagnostic]) -> Error {
+    Error::Rule(format!("the query is wrong\n{}", eql::render(diagnostics, "query", query, eql::Origin::default())))
+}
+
+/// Whether `path` is a file (or standard input) whose text begins with an object.
+fn holds_json(path: &Path) -> bool {
+    if path == Path::new("-") {
+        return true;
+    }
+    let mut head = Vec::new();
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let read = is_file && File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head)).is_ok();
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let named = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
+    read && (text.trim_ascii_start().first() == Some(&b'{') || (named && text.trim_ascii().is_empty()))
+}
+
+/// Prints answers as they come, or at the end for a table.
+struct Printer {
+    format: QueryFormat,
+    fields: Vec<String>,
+    out: BufWriter<io::Stdout>,
+    table: Table,
+    printed: u64,
+}
+
+impl Printer {
+    fn new(format: QueryFormat, fields: &[String]) -> Self {
+        let fields: Vec<String> =
+            if fields.is_empty() { USUAL_FIELDS.iter().map(ToString::to_string).collect() } else { fields.to_vec() };
+        let mut table = Table::new();
+        table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(std::iter::once("#").chain(fields.iter().map(String::as_str)));
+        Self { format, fields, out: BufWriter::new(io::stdout()), table, printed: 0 }
+    }
+
+    fn print(&mut self, found: &Found) -> Result<()> {
+        self.printed += 1;
+        let written = match self.format {
+            QueryFormat::Jsonl => writeln!(self.out, "{}", json_line(found)),
+            QueryFormat::Table => {
+                let rows: Vec<Vec<String>> = self.rows(found).map(|row| row.iter().map(|cell| fit(cell, 400)).collect()).collect();
+                self.table.add_rows(rows);
+                Ok(())
+            }
+            QueryFormat::Csv => self.csv(found),
+        };
+        written.map_err(output)
+    }
+
+    fn csv(&mut self, found: &Found) -> io::Result<()> {
+        let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+        if self.printed == 1 {
+            csv.write_record(std::iter::once("match").chain(self.fields.iter().map(String::as_str)))?;
+        }
+        for row in self.rows(found) {
+            csv.write_record(row.iter().map(|cell| escape::csv_cell(cell, false).text))?;
+        }
+        let bytes = csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        self.out.write_all(&bytes)
+    }
+
+    /// A row per event: the answer's number, then the fields.
+    fn rows(&self, found: &Found) -> impl Iterator<Item = Vec<String>> {
+        let events: Vec<Option<&str>> = match found {
+            Found::Event(text) => vec![Some(text)],
+            Found::Group { events, .. } => events.iter().map(Option::as_deref).collect(),
+        };
+        let number = self.printed.to_string();
+        events.into_iter().map(move |event| {
+            let document = event.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+            let cells = self.fields.iter().map(|field| json::lookup(&document, field).map(|value| plain(&value)).unwrap_or_default());
+            std::iter::once(number.clone()).chain(cells).collect()
+        })
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if self.format == QueryFormat::Table && self.printed > 0 {
+            writeln!(self.out, "{}", self.table).map_err(output)?;
+        }
+        self.out.flush().map_err(output)
+    }
+}
+
+fn json_line(found: &Found) -> String {
+    match found {
+        Found::Event(text) => text.clone(),
+        Found::Group { join_keys, events } => {
+            let events: Vec<&str> = events.iter().map(|event| event.as_deref().unwrap_or("null")).collect();
+            format!("{{\"join_keys\":{},\"events\":[{}]}}", json!(join_keys), events.join(","))
+        }
+    }
+}
+
+fn output(error: io::Error) -> Error {
+    Error::output(PathBuf::from("standard output"), error)
+}

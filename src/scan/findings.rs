@@ -1,0 +1,146 @@
+//! Matches → findings: what a rule's match on some events means for whoever reads it. It matches nothing and formats nothing.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceReport, Technique, Threat};
+use crate::rules::Rule;
+use crate::sequence::{JoinKey, Match};
+use crate::sysmon;
+use crate::time::TICKS_PER_MILLI;
+
+use super::hits::Candidate;
+use super::rule_set::CompiledRule;
+
+/// Turns matches into findings.
+pub struct Findings<'a> {
+    /// What the matches' indices mean.
+    pub candidates: &'a [Candidate],
+    /// The sources, by ordinal.
+    pub sources: &'a [SourceReport],
+    /// The clock that ordered the candidates.
+    pub clock: Clock,
+}
+
+impl Findings<'_> {
+    /// The finding that `found`, under `key`, is for `compiled`.
+    pub fn finding(&self, compiled: &CompiledRule, key: &JoinKey, found: &Match<usize, usize>) -> Finding {
+        let rule = &compiled.rule;
+        let at = |index: usize| self.candidates.get(index).map(|candidate| self.event(candidate));
+        let events: Vec<Option<EvidenceEvent>> =
+            found.events.iter().map(|event| event.as_ref().and_then(|event| at(event.payload))).collect();
+        let times: Vec<_> = found.present().map(|event| event.time).collect();
+        let delta_ticks = match (times.as_slice(), found.events.len()) {
+            ([first, .., last], 2..) => Some(last.ticks_since(*first)),
+            _ => None,
+        };
+        let host = events.iter().flatten().next().map(|event| event.computer.clone()).unwrap_or_default();
+        let mut finding = Finding {
+            id: String::new(),
+            rule: rule.info.clone(),
+            severity: rule.info.severity,
+            host,
+            clock: self.clock,
+            delta_ticks,
+            threats: Vec::new(),
+            notes: Vec::new(),
+            events,
+        };
+        finding.id = id(&finding, key);
+        finding.threats = threats(rule, &finding);
+        finding.notes = self.notes(compiled, &finding);
+        finding
+    }
+
+    fn event(&self, candidate: &Candidate) -> EvidenceEvent {
+        let event = &candidate.event;
+        let source = |ordinal: u32| self.sources.get(ordinal as usize);
+        let own = candidate.order.place().source;
+        let others: BTreeSet<&str> = candidate
+            .copies
+            .iter()
+            .filter(|place| place.source != own)
+            .filter_map(|place| source(place.source))
+            .map(|source| source.source.as_str())
+            .collect();
+        EvidenceEvent {
+            timestamp: event.timestamp(),
+            created: event.created(),
+            event_id: event.event_id(),
+            record_id: event.record_id(),
+            channel: event.channel().to_owned(),
+            computer: event.computer().to_owned(),
+            document: sysmon::document(event),
+            evidence: Evidence {
+                source: source(own).map(|source| source.source.clone()).unwrap_or_default(),
+                sha256: source(own).and_then(|source| source.sha256.clone()),
+                copies: u32::try_from(candidate.copies.len()).unwrap_or(u32::MAX).saturating_add(1),
+                other_sources: others.into_iter().map(str::to_owned).collect(),
+            },
+        }
+    }
+
+    /// What a reader must know who compares with Elastic, which orders by UtcTime.
+    fn notes(&self, compiled: &CompiledRule, finding: &Finding) -> Vec<String> {
+        let crate::eql::Form::Sequence { maxspan } = compiled.program.form() else { return Vec::new() };
+        if self.clock == Clock::Utc {
+            return Vec::new();
+        }
+        let times: Vec<_> = finding.present().map(|event| event.timestamp.truncated_to_millis()).collect();
+        let mut notes = Vec::new();
+        let back = times.windows(2).filter_map(|pair| match pair {
+            [earlier, later] if later < earlier => Some(earlier.ticks_since(*later)),
+            _ => None,
+        });
+        if let Some(ticks) = back.max() {
+            let millis = ticks / TICKS_PER_MILLI;
+            notes.push(format!(
+                "By UtcTime these events stand in another order (a later one lies {millis} ms before the one it follows); \
+                 Elastic orders by UtcTime and would have missed this"
+            ));
+        } else if let (Some(limit), [first, .., last]) = (maxspan, times.as_slice())
+            && last.ticks_since(*first) > limit
+        {
+            notes.push(format!(
+                "By UtcTime these events span {} ms, more than the rule's maxspan; Elastic measures by UtcTime and would have missed this",
+                last.ticks_since(*first) / TICKS_PER_MILLI
+            ));
+        }
+        notes
+    }
+}
+
+/// Stable over runs and options: rule, host, join key, and each event's host, channel, record and time.
+fn id(finding: &Finding, key: &JoinKey) -> String {
+    let mut hash = Sha256::new();
+    let mut field = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    field(&finding.rule.id);
+    field(&finding.host);
+    key.0.iter().for_each(|value| field(&value.to_json().to_string()));
+    for event in finding.present() {
+        field(&event.computer);
+        field(&event.channel);
+        field(&event.record_id.to_string());
+        field(&event.created.ticks().to_string());
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The rule's techniques; where it has them per program, those of this finding's program.
+fn threats(rule: &Rule, finding: &Finding) -> Vec<Threat> {
+    let program = finding.text("process.name").to_lowercase();
+    let Some(own) = rule.programs.get(&program) else { return rule.info.threats.clone() };
+    let name = |technique: &Technique| {
+        let known = rule.info.threats.iter().flat_map(|threat| &threat.techniques).find(|known| known.id == technique.id);
+        known.cloned().unwrap_or_else(|| technique.clone())
+    };
+    let techniques: Vec<Technique> = own.iter().map(name).collect();
+    match rule.info.threats.first() {
+        Some(threat) => vec![Threat { techniques, ..threat.clone() }],
+        None => vec![Threat { techniques, ..Threat::default() }],
+    }
+}

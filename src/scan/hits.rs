@@ -1,0 +1,78 @@
+//! The events that matched something, brought into the one order, each record once. It knows which stages they satisfy, not what that means.
+
+use std::collections::HashMap;
+
+use crate::eql::{Form, Program};
+use crate::finding::Clock;
+use crate::sequence::{Hit, JoinKey, Match, join_keys, run_all};
+use crate::sysmon::Event;
+
+use super::order::{Identity, Order, Place};
+
+/// An event that satisfies at least one filter.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Where it stands among all events.
+    pub order: Order,
+    /// The event.
+    pub event: Event,
+    /// The numbers of the filters it satisfies, ascending.
+    pub filters: Vec<usize>,
+    /// Where else the same record was read.
+    pub copies: Vec<Place>,
+}
+
+impl Candidate {
+    /// A candidate read at `place`.
+    pub fn new(event: Event, filters: Vec<usize>, place: Place, clock: Clock) -> Self {
+        Self { order: Order::of(&event, place, clock), event, filters, copies: Vec::new() }
+    }
+}
+
+/// Sorts `candidates` by the one total order and drops the copies of each record; the first copy by that order stays and knows of the others.
+pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(|a, b| a.order.cmp(&b.order));
+    let mut seen: HashMap<Identity, usize> = HashMap::new();
+    let mut merged: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let identity = Identity::of(&candidate.event);
+        match seen.get(&identity).and_then(|index| merged.get_mut(*index)) {
+            Some(first) => first.copies.push(candidate.order.place()),
+            None => {
+                seen.insert(identity, merged.len());
+                merged.push(candidate);
+            }
+        }
+    }
+    merged
+}
+
+/// What `program` makes of `candidates`, which are merged; its stages are the filters from number `first_filter` on. Each match names candidates by
+/// their index. Pipes are applied.
+pub fn matches(program: &Program, first_filter: usize, candidates: &[Candidate]) -> Vec<(JoinKey, Match<usize, usize>)> {
+    let stages = program.stages();
+    let mut hits = Vec::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        let own = candidate.filters.iter().filter_map(|filter| filter.checked_sub(first_filter));
+        for stage in own.filter(|stage| *stage < stages.len()) {
+            let time = candidate.order.time;
+            let hit = Hit { stage, order: index, time, payload: index };
+            if program.form() == Form::Event {
+                hits.push((JoinKey::default(), hit));
+                continue;
+            }
+            let keys = stages.get(stage).map(|stage| join_keys(&stage.keys, &candidate.event)).unwrap_or_default();
+            hits.extend(keys.into_iter().map(|key| (key, hit.clone())));
+        }
+    }
+    let found = match program.form() {
+        Form::Event => hits.into_iter().map(|(key, hit)| (key, single(hit))).collect(),
+        Form::Sequence { .. } | Form::Sample => run_all(program, hits),
+    };
+    program.limit(found)
+}
+
+fn single(hit: Hit<usize, usize>) -> Match<usize, usize> {
+    let Hit { order, time, payload, .. } = hit;
+    Match { events: vec![Some(crate::sequence::Matched { order, time, payload })] }
+}

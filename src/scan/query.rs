@@ -1,0 +1,155 @@
+//! One ad-hoc query, over event logs or over JSON documents: answers with their documents. It prints nothing.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::Value;
+
+use crate::eql::{Form, Program};
+use crate::error::{Error, Result};
+use crate::finding::Clock;
+use crate::input::Source;
+use crate::json::Documents;
+use crate::sequence::{Hit, JoinKey, Match, join_keys, run_all};
+use crate::sysmon::{self, Event, EventOutline};
+
+use super::hits::{Candidate, matches, merge};
+use super::observer::Observer;
+use super::order::{Identity, Place};
+use super::pass::{PassOptions, Read, Worker, pass};
+
+/// One answer to a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// An event: its document as JSON text.
+    Event(String),
+    /// A sequence or sample.
+    Group {
+        /// The values the events share, in the order of the keys.
+        join_keys: Vec<Value>,
+        /// The events' documents as JSON text, one per stage; `None` in the place of an event that had to be missing.
+        events: Vec<Option<String>>,
+    },
+}
+
+/// Asks `program`, compiled against Sysmon's schema, of all `sources`. An event query without pipes is answered while the evidence is read, in its
+/// order; anything else when all of it is read, in the order of time by `clock`. The same record in several sources counts once.
+///
+/// # Errors
+/// What `answer` breaks off with; [`Error::Usage`] when the threads cannot be started.
+pub fn query(
+    program: &Program,
+    sources: &[Source],
+    options: &PassOptions,
+    clock: Clock,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+    answer: &mut (dyn FnMut(Answer) -> ControlFlow<Error> + Send),
+) -> Result<Read> {
+    let asker = Asker::new(program, clock, &options.mapping);
+    if program.form() == Form::Event && program.pipes().is_empty() {
+        let mut seen = HashSet::new();
+        return pass(sources, options, &asker, observer, interrupt, &mut |found| {
+            found
+                .into_iter()
+                .filter(|candidate| seen.insert(Identity::of(&candidate.event)))
+                .try_for_each(|candidate| answer(Answer::Event(text(&candidate.event))))
+        });
+    }
+    let mut candidates = Vec::new();
+    let read = pass(sources, options, &asker, observer, interrupt, &mut |found| {
+        candidates.extend(found);
+        ControlFlow::Continue(())
+    })?;
+    let candidates = merge(candidates);
+    let document = |index: usize| candidates.get(index).map(|candidate| text(&candidate.event));
+    for (key, found) in matches(program, 0, &candidates) {
+        if let ControlFlow::Break(error) = answer(answer_of(program, &key, &found, &document)) {
+            return Err(error);
+        }
+    }
+    Ok(read)
+}
+
+/// Asks `program`, compiled against the documents' own schema, of `documents`. Answers come in the order of time, tiebreaker and place.
+pub fn query_documents(program: &Program, documents: &Documents) -> Vec<Answer> {
+    let mut hits = Vec::new();
+    for (rank, document) in documents.in_order().enumerate() {
+        for (stage, spec) in program.stages().iter().enumerate() {
+            if !spec.filter.matches(document) {
+                continue;
+            }
+            let hit = Hit { stage, order: rank, time: document.time(), payload: rank };
+            if program.form() == Form::Event {
+                hits.push((JoinKey::default(), hit));
+            } else {
+                hits.extend(join_keys(&spec.keys, document).into_iter().map(|key| (key, hit.clone())));
+            }
+        }
+    }
+    let found: Vec<(JoinKey, Match<usize, usize>)> = match program.form() {
+        Form::Event => hits.into_iter().map(|(key, hit)| (key, hit.into())).collect(),
+        Form::Sequence { .. } | Form::Sample => run_all(program, hits),
+    };
+    let texts: Vec<&str> = documents.in_order().map(|document| document.text()).collect();
+    let document = |index: usize| texts.get(index).map(|text| (*text).to_owned());
+    program.limit(found).iter().map(|(key, found)| answer_of(program, key, found, &document)).collect()
+}
+
+fn answer_of(
+    program: &Program,
+    key: &JoinKey,
+    found: &Match<usize, usize>,
+    document: &dyn Fn(usize) -> Option<String>,
+) -> Answer {
+    let mut events: Vec<Option<String>> =
+        found.events.iter().map(|event| event.as_ref().and_then(|event| document(event.payload))).collect();
+    if program.form() == Form::Event
+        && let Some(Some(event)) = events.pop()
+    {
+        return Answer::Event(event);
+    }
+    Answer::Group { join_keys: key.0.iter().map(|value| value.to_json()).collect(), events }
+}
+
+fn text(event: &Event) -> String {
+    Value::Object(sysmon::document(event)).to_string()
+}
+
+/// Picks the events that satisfy a stage of one program.
+struct Asker<'a> {
+    program: &'a Program,
+    clock: Clock,
+    /// Ids of events that no stage can be satisfied by.
+    hopeless: Vec<u32>,
+}
+
+impl<'a> Asker<'a> {
+    fn new(program: &'a Program, clock: Clock, mapping: &sysmon::Options) -> Self {
+        let possible = |event_id: u32| {
+            let outline = EventOutline::new(event_id, mapping);
+            program.stages().iter().any(|stage| stage.filter.could_match(&outline))
+        };
+        let hopeless = sysmon::event_ids().filter(|event_id| !possible(*event_id)).collect();
+        Self { program, clock, hopeless }
+    }
+}
+
+impl Worker for Asker<'_> {
+    type Scratch = ();
+    type Out = Candidate;
+
+    fn scratch(&self) {}
+
+    fn wants(&self, event_id: u32) -> bool {
+        !self.hopeless.contains(&event_id)
+    }
+
+    fn event(&self, _scratch: &mut (), event: Event, place: Place) -> Option<Candidate> {
+        let stages = self.program.stages().iter().enumerate();
+        let filters: Vec<usize> =
+            stages.filter(|(_, stage)| stage.filter.matches(&event)).map(|(number, _)| number).collect();
+        (!filters.is_empty()).then(|| Candidate::new(event, filters, place, self.clock))
+    }
+}
