@@ -9,6 +9,6 @@ pub mod record;
 pub mod span;
 pub mod suggest;
 
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, Origin, render};
 pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
