@@ -11,6 +11,7 @@ pub mod time;
 pub mod finding;
 
 pub mod input;
+pub mod json;
 pub mod sysmon;
 
 pub mod eql;

@@ -279,3 +279,7 @@ fn field(f: &mut Formatter<'_>, optional: bool, name: &str) -> fmt::Result {
     }
     write!(f, "{mark}`{}`", name.replace('`', "``"))
 }
+
+#[cfg(test)]
+#[path = "display_tests.rs"]
+mod tests;

@@ -279,7 +279,8 @@ impl<'a> Lexer<'a> {
             Some('`') => self.quoted_identifier(),
             Some(c) if c.is_ascii_digit() => self.number(),
             Some('.') if rest.get(1..).is_some_and(starts_with_digit) => self.number(),
-            Some(c) if starts_word(c) => self.word(),
+            Some(c) if starts_word(c) || c.is_alphabetic() => self.word(),
+            Some('“' | '„') => self.typographic_string(),
             _ => self.sign(),
         }
     }
@@ -368,6 +369,16 @@ impl<'a> Lexer<'a> {
         Kind::String
     }
 
+    /// A string that a word processor has put into other quotes.
+    fn typographic_string(&mut self) -> Kind {
+        let start = self.position;
+        self.skip_while(|c| !matches!(c, '”' | '"' | '\r' | '\n'));
+        let close = self.rest().chars().next().filter(|c| matches!(c, '”' | '"'));
+        self.position += close.map_or(0, char::len_utf8);
+        self.report(start, "strings stand in straight quotes", "write `\"…\"`");
+        Kind::String
+    }
+
     fn quoted_identifier(&mut self) -> Kind {
         let start = self.position;
         self.position += 1;
@@ -406,13 +417,22 @@ impl<'a> Lexer<'a> {
         kind
     }
 
+    /// Letters that need backticks are reported, and read as the name they were meant to be.
     fn word(&mut self) -> Kind {
         let start = self.position;
-        self.position += 1;
-        self.skip_while(continues_word);
+        self.position += self.rest().chars().next().map_or(0, char::len_utf8);
+        self.skip_while(|c| c.is_alphanumeric() || c == '_');
         let tilde = self.rest().starts_with('~');
         self.position += usize::from(tilde);
         let word = self.text.get(start..self.position).unwrap_or("");
+        if let Some(letter) = word.chars().find(|c| !c.is_ascii()) {
+            let message = format!("`{letter}` cannot stand in a plain name");
+            self.report(
+                start,
+                message,
+                "names with other than ASCII letters, digits and `_` go in backticks",
+            );
+        }
         match KEYWORDS.iter().find(|(keyword, _)| *keyword == word) {
             Some((_, kind)) => *kind,
             None if tilde => Kind::TildeIdentifier,
@@ -455,7 +475,6 @@ impl<'a> Lexer<'a> {
             '“' | '”' | '„' | '«' | '»' | '‘' | '’' => {
                 "write strings in straight quotes, `\"…\"`"
             }
-            c if c.is_alphanumeric() => "names with other than ASCII letters, digits and `_` go in backticks",
             c if c.is_whitespace() => "only spaces, tabs and line breaks may separate words",
             _ => "inside a string it would be text: put it in `\"…\"`",
         };
@@ -482,4 +501,66 @@ fn exponent_length(text: &str) -> Option<usize> {
     let digits = after.strip_prefix(['+', '-']).unwrap_or(after);
     let count = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     (count > 0).then_some(text.len() - digits.len() + count)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<Kind> {
+        lex(text).tokens.into_iter().map(|token| token.kind).filter(|kind| !kind.is_trivia()).collect()
+    }
+
+    #[test]
+    fn the_longest_sign_wins() {
+        use Kind::*;
+        assert_eq!(kinds("a![b"), [Identifier, MissingOpen, Identifier]);
+        assert_eq!(kinds("!=<=>===="), [NotEqual, LessOrEqual, GreaterOrEqual, Equal, Assign]);
+        assert_eq!(
+            kinds("in in~ like~ regex~ starts~ and~"),
+            [In, InTilde, LikeTilde, RegexTilde, TildeIdentifier, TildeIdentifier]
+        );
+        assert_eq!(kinds("?a ?\"b\" ?'c'"), [Question, Identifier, String, String]);
+        assert_eq!(
+            kinds("1.5.a 1..5 1e 1e+"),
+            [Decimal, Dot, Identifier, Decimal, Decimal, Integer, Identifier, Integer, Identifier, Plus]
+        );
+        assert_eq!(
+            kinds("And AND and @a a@b"),
+            [Identifier, Identifier, And, Identifier, Identifier, Identifier]
+        );
+    }
+
+    #[test]
+    fn keywords_are_no_plain_names() {
+        assert!(is_plain_name("process") && is_plain_name("@timestamp") && is_plain_name("_x9"));
+        for name in ["", "9a", "a-b", "a.b", "sequence", "in", "é"] {
+            assert!(!is_plain_name(name), "{name}");
+        }
+    }
+
+    /// Tokens rebuild `text`: end to end, none empty, on character boundaries.
+    fn rebuilds(text: &str) {
+        let mut rebuilt = std::string::String::new();
+        for token in lex(text).tokens {
+            assert_eq!(token.span.start, rebuilt.len());
+            assert!(token.span.end > token.span.start);
+            rebuilt.push_str(&text[token.span.start..token.span.end]);
+        }
+        assert_eq!(rebuilt, text);
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_rebuild_any_text(text in any::<std::string::String>()) {
+            rebuilds(&text);
+        }
+
+        #[test]
+        fn tokens_rebuild_texts_of_signs(text in "[\"'`?/*\\\\!=<>:.~e0-9a-b \\n\\ré“”{}u(\\[|]{0,40}") {
+            rebuilds(&text);
+        }
+    }
 }

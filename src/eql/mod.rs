@@ -25,7 +25,7 @@ pub mod value;
 pub mod wildcard;
 
 pub use compile::compile;
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, Origin, render};
 pub use filter::{FieldUse, Filter};
 pub use filter_set::{FilterSet, Scratch};
 pub use program::{Form, KeyField, Program, Role, Stage};

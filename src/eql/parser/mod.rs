@@ -13,9 +13,12 @@ mod literal;
 mod pipe;
 mod query;
 mod sequence;
+#[cfg(test)]
+mod tests;
 
-/// How deep a query may nest, parentheses and operators alike. Elasticsearch refuses at about the same depth.
-pub const MAX_DEPTH: usize = 200;
+/// How deep a query may nest, parentheses and operators alike, so that no stage overflows its stack. Elasticsearch refuses earlier: at 200 nested
+/// grammar rules, of which a pair of parentheses takes five.
+pub const MAX_DEPTH: usize = 100;
 /// How many errors of one query are worth reading.
 const MAX_DIAGNOSTICS: usize = 100;
 
