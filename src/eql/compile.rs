@@ -30,7 +30,7 @@ pub fn compile(statement: &Statement, schema: &dyn Schema) -> Result<Program, Ve
             (Form::Event, vec![stage])
         }
         Query::Sequence(sequence) => compiler.sequence(sequence),
-        Query::Sample(sample) => compiler.sample(sample, &statement.pipes),
+        Query::Sample(sample) => compiler.sample(sample),
     };
     if !compiler.errors.is_empty() {
         let mut errors = compiler.errors;

@@ -1,9 +1,9 @@
-//! Sequences and samples: join keys, runs, roles and the limits of Elasticsearch's parser (LogicalPlanBuilder.visitSequence, visitSample).
+//! Sequences and samples: join keys, runs and roles. The limits on their number are the parser's.
 
 use super::condition::all;
 use super::operand::Typed;
 use super::{Compiler, is_number, type_name};
-use crate::eql::ast::{Key, Pipe, Sample, Sequence, Term};
+use crate::eql::ast::{Key, Sample, Sequence, Term};
 use crate::eql::filter::{Atom, Filter, Node};
 use crate::eql::program::{Form, KeyField, Role, Stage};
 use crate::eql::record::Type;
@@ -11,9 +11,7 @@ use crate::eql::script::Op;
 use crate::eql::span::Spanned;
 use crate::eql::test::Test;
 
-/// The most stages after runs are unrolled.
-const MAX_STAGES: usize = 256;
-/// The most runs of one item.
+/// The most runs of one item; the parser refuses more.
 const MAX_RUNS: u64 = 100;
 
 impl Compiler<'_> {
@@ -23,29 +21,19 @@ impl Compiler<'_> {
         for term in &sequence.terms {
             let role = if term.node.missing { Role::Missing } else { Role::Positive };
             let stage = self.stage(&sequence.by, term, role, &mut first_keys);
-            let runs = self.runs(&term.node);
-            stages.extend(std::iter::repeat_n(stage, runs));
+            let runs = term.node.runs.as_ref().map_or(1, |runs| runs.node.clamp(1, MAX_RUNS));
+            (0..runs).for_each(|_| stages.push(stage.clone()));
         }
         if let Some(until) = &sequence.until {
             stages.push(self.stage(&sequence.by, until, Role::Until, &mut first_keys));
         }
-        self.check_sequence(sequence, &stages);
         (Form::Sequence { maxspan: sequence.maxspan.as_ref().map(|span| span.node.ticks()) }, stages)
     }
 
-    pub(super) fn sample(&mut self, sample: &Sample, pipes: &[Spanned<Pipe>]) -> (Form, Vec<Stage>) {
+    pub(super) fn sample(&mut self, sample: &Sample) -> (Form, Vec<Stage>) {
         let mut first_keys = None;
-        let stages: Vec<Stage> =
-            sample.terms.iter().map(|term| self.stage(&sample.by, term, Role::Positive, &mut first_keys)).collect();
-        if let (Some(first), true) = (sample.terms.first(), stages.iter().any(|stage| stage.keys.is_empty())) {
-            self.refuse_with_help(first.span, "a sample needs a join key", "write `sample by field […] […]`");
-        }
-        if let (Some(only), 1) = (sample.terms.first(), sample.terms.len()) {
-            self.refuse(only.span, "a sample needs two items or more");
-        }
-        if let Some(pipe) = pipes.first() {
-            self.refuse(pipe.span, "a sample takes no pipes");
-        }
+        let terms = sample.terms.iter();
+        let stages = terms.map(|term| self.stage(&sample.by, term, Role::Positive, &mut first_keys)).collect();
         (Form::Sample, stages)
     }
 
@@ -57,7 +45,7 @@ impl Compiler<'_> {
         if let Some(typed) = typed.into_iter().collect::<Option<Vec<Typed>>>() {
             match first {
                 None => *first = Some(typed),
-                Some(first) => self.check_keys(first, &typed, term),
+                Some(first) => self.check_keys(first, &typed),
             }
         }
         // AddMandatoryJoinKeyFilter: an event without a mandatory key takes no part. `until` gets no such filter.
@@ -70,13 +58,8 @@ impl Compiler<'_> {
         if typed.kind == Some(Type::Text) { self.refuse_text(&typed) } else { Some(typed) }
     }
 
-    /// All items have as many keys as the first, of types that can be equal.
-    fn check_keys(&mut self, first: &[Typed], keys: &[Typed], term: &Spanned<Term>) {
-        if first.len() != keys.len() {
-            let message = format!("this item has {} join keys, the first has {}", keys.len(), first.len());
-            self.refuse_with_help(term.span, message, "give every item, `until` too, the same number of keys");
-            return;
-        }
+    /// The keys of all items are of types that can be equal (Verifier.checkJoinKeyTypes).
+    fn check_keys(&mut self, first: &[Typed], keys: &[Typed]) {
         for (expected, key) in first.iter().zip(keys) {
             if !comparable(expected.kind, key.kind) {
                 let message = format!(
@@ -86,32 +69,6 @@ impl Compiler<'_> {
                 );
                 self.refuse(key.span, message);
             }
-        }
-    }
-
-    fn runs(&mut self, term: &Term) -> usize {
-        let Some(runs) = &term.runs else { return 1 };
-        if !(1..=MAX_RUNS).contains(&runs.node) {
-            self.refuse(runs.span, format!("runs is a number from 1 to {MAX_RUNS}"));
-            return 1;
-        }
-        usize::try_from(runs.node).unwrap_or(1)
-    }
-
-    fn check_sequence(&mut self, sequence: &Sequence, stages: &[Stage]) {
-        let (Some(first), Some(last)) = (sequence.terms.first(), sequence.terms.last()) else { return };
-        if stages.len() < 2 {
-            self.refuse(first.span, "a sequence needs two items or more");
-        }
-        if stages.iter().filter(|stage| stage.role != Role::Until).count() > MAX_STAGES {
-            self.refuse(first.span.to(last.span), format!("a sequence has {MAX_STAGES} items at most, runs counted"));
-        }
-        if stages.iter().all(|stage| stage.role != Role::Positive) {
-            self.refuse_with_help(first.span, "a sequence needs an item that is not missing", "write one item as `[…]`");
-        }
-        let missing = sequence.terms.iter().find(|term| term.node.missing);
-        if let (Some(missing), None) = (missing, &sequence.maxspan) {
-            self.refuse_with_help(missing.span, "a missing event needs `maxspan`", "write `sequence with maxspan=…`");
         }
     }
 }
