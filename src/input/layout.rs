@@ -133,6 +133,22 @@ impl System {
             Field::UserId => self.user_id = Some(text.to_owned()),
         }
     }
+
+    /// Takes `number` for `field` as [`System::set`] takes its digits; `false` when the field is no number.
+    pub(super) fn set_number(&mut self, field: Field, number: u64) -> bool {
+        match field {
+            Field::EventId => self.event_id = number.try_into().unwrap_or(self.event_id),
+            Field::Version => self.version = number.try_into().ok().or(self.version),
+            Field::Level => self.level = number.try_into().ok().or(self.level),
+            Field::Task => self.task = number.try_into().ok().or(self.task),
+            Field::Opcode => self.opcode = number.try_into().ok().or(self.opcode),
+            Field::RecordId => self.record_id = Some(number),
+            Field::ProcessId => self.process_id = number.try_into().ok().or(self.process_id),
+            Field::ThreadId => self.thread_id = number.try_into().ok().or(self.thread_id),
+            _ => return false,
+        }
+        true
+    }
 }
 
 fn set_number<T: std::str::FromStr>(slot: &mut T, text: &str) {
