@@ -2,6 +2,7 @@
 
 mod input_support;
 
+use evql::finding::DamageKind;
 use evql::input::ReaderKind;
 use input_support::{corpus, read};
 
@@ -17,7 +18,10 @@ fn every_file_holds_what_the_manifest_says() {
             assert_eq!(Some(told.records.len() as u64), entry["records"].as_u64(), "{file}");
             assert_eq!(told.seen.len(), told.records.len(), "{file}");
             assert_eq!(finished.sha256.as_deref(), entry["sha256"].as_str(), "{file}");
-            assert_eq!(told.damages, [], "{file}");
+            // One log's preallocated space holds what the disk held before.
+            let expected: &[DamageKind] = if file.ends_with("samples/sysmon.evtx") { &[DamageKind::Chunk] } else { &[] };
+            assert_eq!(told.kinds(), expected, "{file}");
+            assert!(told.damages.iter().all(|damage| !damage.lost), "{file}: {:?}", told.damages);
             for id in [1, 3, 22] {
                 let expected = entry["sysmon_1_3_22"][id.to_string()].as_u64();
                 assert_eq!(Some(told.sysmon(id) as u64), expected, "{file}: event {id}");

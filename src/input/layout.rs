@@ -133,6 +133,22 @@ impl System {
             Field::UserId => self.user_id = Some(text.to_owned()),
         }
     }
+
+    /// Takes `number` for `field` as [`System::set`] takes its digits; `false` when the field is no number.
+    pub(super) fn set_number(&mut self, field: Field, number: u64) -> bool {
+        match field {
+            Field::EventId => self.event_id = number.try_into().unwrap_or(self.event_id),
+            Field::Version => self.version = number.try_into().ok().or(self.version),
+            Field::Level => self.level = number.try_into().ok().or(self.level),
+            Field::Task => self.task = number.try_into().ok().or(self.task),
+            Field::Opcode => self.opcode = number.try_into().ok().or(self.opcode),
+            Field::RecordId => self.record_id = Some(number),
+            Field::ProcessId => self.process_id = number.try_into().ok().or(self.process_id),
+            Field::ThreadId => self.thread_id = number.try_into().ok().or(self.thread_id),
+            _ => return false,
+        }
+        true
+    }
 }
 
 fn set_number<T: std::str::FromStr>(slot: &mut T, text: &str) {
@@ -150,8 +166,7 @@ fn set_option<T: std::str::FromStr>(slot: &mut Option<T>, text: &str) {
 impl RawRecord {
     /// Adds a named text of the event's data. A GUID in a field named for one is spelt `{lower-case}`, however the log spells it.
     pub(super) fn push_data(&mut self, name: &str, text: String) {
-        let text =
-            if name.ends_with("Guid") || name.ends_with("GUID") { guid(&text).unwrap_or(text) } else { text };
+        let text = if name.ends_with("Guid") || name.ends_with("GUID") { guid(&text).unwrap_or(text) } else { text };
         self.data.push((name.to_owned(), text));
     }
 }
@@ -176,14 +191,7 @@ mod tests {
         let wanted = Some("{365abb72-0244-5cd8-0000-0010ec1b2c00}".to_owned());
         assert_eq!(guid("365ABB72-0244-5CD8-0000-0010EC1B2C00"), wanted);
         assert_eq!(guid("{365ABB72-0244-5cd8-0000-0010EC1B2C00}"), wanted);
-        for no in [
-            "",
-            "-",
-            "{}",
-            "365ABB72-0244-5CD8-0000-0010EC1B2C0",
-            "365ABB72-0244-5CD8-0000-0010EC1B2C0G",
-            "éééééééééééééééééé",
-        ] {
+        for no in ["", "-", "{}", "365ABB72-0244-5CD8-0000-0010EC1B2C0", "365ABB72-0244-5CD8-0000-0010EC1B2C0G", "éééééééééééééééééé"] {
             assert_eq!(guid(no), None, "{no}");
         }
     }

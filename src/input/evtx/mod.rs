@@ -12,9 +12,10 @@ pub use header::FileHeader;
 
 use crate::finding::{Damage, DamageKind};
 
+use super::detect::CHUNK_MAGIC;
 use super::record::Position;
 use super::visit::{ReaderKind, Visitor, offer};
-use fast::FastReader;
+use fast::{Answer, FastReader};
 use header::ChunkHeader;
 use records::{RECORD_HEADER_SIZE, Span};
 use slow::Rendered;
@@ -30,6 +31,33 @@ pub struct Chunk<'a> {
     pub truncated: bool,
 }
 
+/// What 64 KiB of an EVTX file are, where a chunk should stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A chunk.
+    Chunk,
+    /// Nothing but zeroes.
+    Zeroes,
+    /// Something else.
+    Foreign {
+        /// Whether something in it is framed as a record is.
+        holds_records: bool,
+    },
+}
+
+impl Content {
+    /// What `bytes` are.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        if bytes.starts_with(CHUNK_MAGIC) {
+            Self::Chunk
+        } else if bytes.iter().all(|&byte| byte == 0) {
+            Self::Zeroes
+        } else {
+            Self::Foreign { holds_records: records::holds_frames(bytes) }
+        }
+    }
+}
+
 /// Reads chunks; keeps what it learnt of their templates.
 #[derive(Debug, Default)]
 pub struct ChunkReader {
@@ -43,15 +71,11 @@ impl ChunkReader {
         Self { kind, fast: FastReader::default() }
     }
 
-    /// Reads `chunk` of the source that reports call `source`, and tells `visitor`. A chunk of nothing but zeroes is unused space and tells nothing.
+    /// Reads `chunk` of the source that reports call `source`, and tells `visitor`. Bytes that do not begin as a chunk does tell nothing here: whether
+    /// something is missing there depends on the chunks around them.
     pub fn read(&mut self, source: &str, chunk: Chunk<'_>, visitor: &mut dyn Visitor) {
         let place = Place { source, chunk: chunk.number };
-        let Some(header) = ChunkHeader::parse(chunk.bytes) else {
-            if chunk.bytes.iter().any(|&byte| byte != 0) {
-                visitor.damage(place.chunk(DamageKind::Chunk, true, "it does not begin as a chunk does"));
-            }
-            return;
-        };
+        let Some(header) = ChunkHeader::parse(chunk.bytes) else { return };
         if !header.header_ok {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the chunk header's checksum is wrong"));
         }
@@ -61,8 +85,7 @@ impl ChunkReader {
         let walked = records::spans(chunk.bytes, &header);
         self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
         if let Some(at) = walked.short.filter(|_| !chunk.truncated) {
-            let reason =
-                format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
+            let reason = format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
             visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
         }
     }
@@ -81,23 +104,26 @@ impl ChunkReader {
                     continue;
                 }
             };
-            if self.kind == ReaderKind::Fast && self.fast.read(bytes, binxml.clone(), position, visitor) {
+            let answer = match self.kind {
+                ReaderKind::Fast => self.fast.read(bytes, binxml.clone(), position, visitor),
+                ReaderKind::Xml => Answer::Unusual,
+            };
+            if answer == Answer::Done {
                 continue;
             }
             let rendered = rendered.get_or_insert_with(|| Rendered::new(bytes, spans));
             match rendered.take(index) {
                 Ok(mut record) => {
                     record.position = position;
-                    offer(record, visitor);
+                    if answer == Answer::Wanted {
+                        visitor.record(record);
+                    } else {
+                        offer(record, visitor);
+                    }
                 }
                 Err(reason) => {
                     let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
-                    visitor.damage(
-                        place.record(
-                            number,
-                            &format!("the record at offset {at:#x} cannot be read: {reason}"),
-                        ),
-                    );
+                    visitor.damage(place.record(number, &format!("the record at offset {at:#x} cannot be read: {reason}")));
                 }
             }
         }

@@ -87,7 +87,7 @@ impl Walk<'_> {
         let mut at = CHUNK_HEADER_SIZE;
         let mut complete = false;
         while at < self.limits.end {
-            if let Some(frame) = self.frame_at(at) {
+            if let Some(frame) = frame_at(self.chunk, at) {
                 if self.limits.rising && self.last_id.is_some_and(|last| frame.id <= last) {
                     break;
                 }
@@ -115,32 +115,14 @@ impl Walk<'_> {
         Spans { spans: self.spans, short: short.then_some(at) }
     }
 
-    fn frame_at(&self, at: usize) -> Option<Frame> {
-        if slice_at(self.chunk, at, RECORD_MAGIC.len())? != RECORD_MAGIC {
-            return None;
-        }
-        let size = offset_at(self.chunk, at.checked_add(4)?)?;
-        let id = u64_at(self.chunk, at.checked_add(8)?)?;
-        let end = at.checked_add(size).filter(|&end| size >= RECORD_FRAME_SIZE && end <= self.chunk.len())?;
-        let closed = offset_at(self.chunk, end.checked_sub(4)?) == Some(size);
-        Some(Frame { id, start: at, end, closed })
-    }
 
     /// The offset of the next record from `from` that looks live: well framed, and with an id that the chunk can hold.
     fn find_frame(&self, from: usize) -> Option<usize> {
         let limits = &self.limits;
         let until = limits.end.min(limits.last_offset.saturating_add(RECORD_MAGIC.len()));
-        let region = self.chunk.get(from..until)?;
-        let floor =
-            if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
-        region
-            .windows(RECORD_MAGIC.len())
-            .enumerate()
-            .filter(|(_, window)| *window == RECORD_MAGIC)
-            .filter_map(|(offset, _)| self.frame_at(from.checked_add(offset)?))
-            .find(|frame| {
-                frame.closed && frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id)
-            })
+        let floor = if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
+        closed_frames(self.chunk, from..until)
+            .find(|frame| frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id))
             .map(|frame| frame.start)
     }
 
@@ -148,6 +130,29 @@ impl Walk<'_> {
     fn is_blank(&self, at: usize) -> bool {
         slice_at(self.chunk, at, RECORD_HEADER_SIZE).is_none_or(|head| head.starts_with(&[0; 4]))
     }
+}
+
+/// Whether `bytes`, which are no chunk, hold something that is framed as a record is.
+pub(super) fn holds_frames(bytes: &[u8]) -> bool {
+    closed_frames(bytes, 0..bytes.len()).next().is_some()
+}
+
+/// The records in `range` of `bytes` whose sizes before and after them agree, wherever they begin.
+fn closed_frames(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = Frame> {
+    let windows = bytes.get(range.clone()).unwrap_or_default().windows(RECORD_MAGIC.len()).enumerate();
+    let hits = windows.filter(|(_, window)| *window == RECORD_MAGIC);
+    hits.filter_map(move |(offset, _)| frame_at(bytes, range.start.checked_add(offset)?)).filter(|frame| frame.closed)
+}
+
+fn frame_at(bytes: &[u8], at: usize) -> Option<Frame> {
+    if slice_at(bytes, at, RECORD_MAGIC.len())? != RECORD_MAGIC {
+        return None;
+    }
+    let size = offset_at(bytes, at.checked_add(4)?)?;
+    let id = u64_at(bytes, at.checked_add(8)?)?;
+    let end = at.checked_add(size).filter(|&end| size >= RECORD_FRAME_SIZE && end <= bytes.len())?;
+    let closed = offset_at(bytes, end.checked_sub(4)?) == Some(size);
+    Some(Frame { id, start: at, end, closed })
 }
 
 /// Whether a chunk's header claims records; that of a log without any gives its last id as -1.

@@ -1,10 +1,18 @@
-//! The chunks of an EVTX file in order, to the end of the file whatever its header says. It looks into no chunk that is not zeroed.
+//! The chunks of an EVTX file in order, to the end of the file whatever its header says. It looks into no chunk.
 
 use crate::finding::{Damage, DamageKind};
 use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
-use crate::input::evtx::FileHeader;
+use crate::input::evtx::{Content, FileHeader};
 
 use super::{Block, Tap};
+
+/// A run of places without a chunk, all alike.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    first: u64,
+    last: u64,
+    content: Content,
+}
 
 /// An EVTX file's chunks, being read.
 #[derive(Debug)]
@@ -15,8 +23,8 @@ pub(super) struct ChunkStream {
     ahead: Vec<u8>,
     next: u64,
     used: u64,
-    /// The first of the zeroed chunks since the last one in use.
-    zeroed_since: Option<u64>,
+    /// What stands in the place of chunks since the last one in use.
+    gaps: Vec<Gap>,
     ended: bool,
 }
 
@@ -25,39 +33,25 @@ impl ChunkStream {
     pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
         let header = if has_header { FileHeader::parse(&head) } else { None };
         let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
-        let stream =
-            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, zeroed_since: None, ended: false };
+        let stream = Self { name: name.to_owned(), header, ahead, next: 0, used: 0, gaps: Vec::new(), ended: false };
         stream.check_header(has_header, head.len(), damages);
         stream
     }
 
     fn check_header(&self, has_header: bool, header_len: usize, damages: &mut Vec<Damage>) {
-        let mut wrong =
-            |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
+        let mut wrong = |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
         match &self.header {
             _ if !has_header => wrong("the file header is destroyed; the chunks were read all the same"),
-            Some(header) if !header.checksum_ok => {
-                wrong("the file header's checksum is wrong; the chunks were read all the same")
-            }
+            Some(header) if !header.checksum_ok => wrong("the file header's checksum is wrong; the chunks were read all the same"),
             Some(FileHeader { major, minor, .. }) if *major != 3 || !(1..=2).contains(minor) => {
                 wrong(&format!("the file is of version {major}.{minor}; it was read as 3.1"));
             }
             _ => {}
         }
         if header_len < FILE_HEADER_SIZE {
-            damages.push(self.damage(
-                DamageKind::Truncated,
-                None,
-                true,
-                "the file ends inside its header".to_owned(),
-            ));
+            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends inside its header".to_owned()));
         } else if self.ahead.is_empty() {
-            damages.push(self.damage(
-                DamageKind::Truncated,
-                None,
-                true,
-                "the file ends after its header".to_owned(),
-            ));
+            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends after its header".to_owned()));
         }
     }
 
@@ -118,27 +112,34 @@ impl ChunkStream {
         bytes.resize(start.saturating_add(CHUNK_SIZE), 0);
     }
 
-    /// Counts `chunk`. Zeroed chunks are unused space only when none in use follows.
-    fn account(&mut self, chunk: &[u8], damages: &mut Vec<Damage>) {
+    /// Counts `bytes`. What is no chunk may be space that was never used, as long as no chunk in use follows.
+    fn account(&mut self, bytes: &[u8], damages: &mut Vec<Damage>) {
         let number = self.next;
         self.next = self.next.saturating_add(1);
-        let zeroed = chunk.starts_with(&[0; 8]) && chunk.iter().all(|&byte| byte == 0);
-        if zeroed {
-            self.zeroed_since.get_or_insert(number);
+        let content = Content::of(bytes);
+        if content == Content::Chunk {
+            self.used = self.used.saturating_add(1);
+            for gap in std::mem::take(&mut self.gaps) {
+                damages.push(self.gap(gap, true));
+            }
             return;
         }
-        self.used = self.used.saturating_add(1);
-        if let Some(first) = self.zeroed_since.take() {
-            damages.push(self.zeroed(first, number.saturating_sub(1)));
+        match self.gaps.last_mut() {
+            Some(gap) if gap.content == content => gap.last = number,
+            _ => self.gaps.push(Gap { first: number, last: number, content }),
         }
     }
 
     /// Compares what the file holds with what its header tells of; a failed read has its own damage.
-    fn check_end(&self, failed: bool, damages: &mut Vec<Damage>) {
-        let Some(header) = self.header.filter(|header| header.checksum_ok && !failed) else { return };
-        let told = u64::from(header.chunk_count);
-        if let Some(first) = self.zeroed_since.filter(|&first| first < told) {
-            damages.push(self.zeroed(first, told.min(self.next).saturating_sub(1)));
+    fn check_end(&mut self, failed: bool, damages: &mut Vec<Damage>) {
+        let header = self.header.filter(|header| header.checksum_ok && !failed);
+        let told = header.map_or(0, |header| u64::from(header.chunk_count));
+        for gap in std::mem::take(&mut self.gaps) {
+            match gap.content {
+                _ if gap.first < told => damages.push(self.gap(Gap { last: gap.last.min(told.saturating_sub(1)), ..gap }, true)),
+                Content::Foreign { holds_records } => damages.push(self.gap(gap, holds_records)),
+                Content::Zeroes | Content::Chunk => {}
+            }
         }
         if told > self.next && self.next > 0 {
             let reason = format!("the file header tells of {told} chunks, the file holds {}", self.next);
@@ -146,13 +147,14 @@ impl ChunkStream {
         }
     }
 
-    fn zeroed(&self, first: u64, last: u64) -> Damage {
-        let reason = if first == last {
-            "it is zeroed, among chunks that are in use".to_owned()
-        } else {
-            format!("it and the chunks up to {last} are zeroed, among chunks that are in use")
+    fn gap(&self, gap: Gap, lost: bool) -> Damage {
+        let what = match gap.content {
+            Content::Foreign { holds_records: true } => "no chunk begins here, but records stand here",
+            Content::Foreign { holds_records: false } => "no chunk begins here, and nothing that looks like a record stands here",
+            Content::Zeroes | Content::Chunk => "a chunk that is in use is zeroed",
         };
-        self.damage(DamageKind::Chunk, Some(first), true, reason)
+        let reason = if gap.first == gap.last { what.to_owned() } else { format!("{what}, up to chunk {}", gap.last) };
+        self.damage(DamageKind::Chunk, Some(gap.first), lost, reason)
     }
 
     fn damage(&self, kind: DamageKind, chunk: Option<u64>, lost: bool, reason: String) -> Damage {

@@ -1,0 +1,233 @@
+//! One BinXML value → the text that the `evtx` crate renders for it (which is Windows's). It knows only the types that records usually hold; the
+//! rest is left to the slow reader.
+
+use std::fmt::Write;
+
+use crate::input::bytes::{array_at, u8_at, u32_at};
+
+/// BinXML value types (MS-EVEN6 2.2.12).
+pub(super) const NULL: u8 = 0x00;
+pub(super) const STRING: u8 = 0x01;
+const INT8: u8 = 0x03;
+const UINT8: u8 = 0x04;
+const INT16: u8 = 0x05;
+const UINT16: u8 = 0x06;
+const INT32: u8 = 0x07;
+const UINT32: u8 = 0x08;
+const INT64: u8 = 0x09;
+const UINT64: u8 = 0x0a;
+const BOOL: u8 = 0x0d;
+const BINARY: u8 = 0x0e;
+const GUID: u8 = 0x0f;
+const SIZE_T: u8 = 0x10;
+pub(super) const FILETIME: u8 = 0x11;
+const SID: u8 = 0x13;
+const HEX_INT32: u8 = 0x14;
+const HEX_INT64: u8 = 0x15;
+pub(super) const BINXML: u8 = 0x21;
+pub(super) const STRING_ARRAY: u8 = 0x81;
+
+/// Whether a value of type `kind` may consist of `bytes`. What may not is unusual, not always wrong.
+pub(super) fn is_usual(kind: u8, bytes: &[u8]) -> bool {
+    match kind {
+        NULL | BINARY | BINXML => true,
+        STRING => bytes.len().is_multiple_of(2),
+        INT8 | UINT8 => bytes.len() == 1,
+        INT16 | UINT16 => bytes.len() == 2,
+        INT32 | UINT32 | HEX_INT32 | BOOL => bytes.len() == 4,
+        INT64 | UINT64 | HEX_INT64 | FILETIME => bytes.len() == 8,
+        SIZE_T => matches!(bytes.len(), 4 | 8),
+        GUID => bytes.len() == 16,
+        SID => u8_at(bytes, 1).is_some_and(|count| bytes.len() == usize::from(count).saturating_mul(4).saturating_add(8)),
+        STRING_ARRAY => bytes.is_empty() || bytes.len().is_multiple_of(2) && bytes.ends_with(&[0, 0]),
+        _ => false,
+    }
+}
+
+/// Whether a value is the one that leaves out the elements that depend on it.
+pub(super) fn is_null(kind: u8, bytes: &[u8]) -> bool {
+    kind == NULL || kind == BINXML && bytes.is_empty()
+}
+
+/// The value as a number, when it is an unsigned one.
+pub(super) fn number(kind: u8, bytes: &[u8]) -> Option<u64> {
+    match kind {
+        UINT8 => u8_at(bytes, 0).map(u64::from),
+        UINT16 => array_at(bytes, 0).map(|bytes| u64::from(u16::from_le_bytes(bytes))),
+        UINT32 => u32_at(bytes, 0).map(u64::from),
+        UINT64 => array_at(bytes, 0).map(u64::from_le_bytes),
+        _ => None,
+    }
+}
+
+/// Appends the text of a usual value to `out`.
+pub(super) fn write_text(kind: u8, bytes: &[u8], out: &mut String) {
+    match kind {
+        STRING => write_utf16(bytes, out),
+        INT8 => write(out, signed::<1>(bytes)),
+        INT16 => write(out, signed::<2>(bytes)),
+        INT32 => write(out, signed::<4>(bytes)),
+        INT64 => write(out, signed::<8>(bytes)),
+        UINT8 | UINT16 | UINT32 | UINT64 => write(out, number(kind, bytes).unwrap_or_default()),
+        BOOL => match signed::<4>(bytes) {
+            0 => out.push_str("false"),
+            1 => out.push_str("true"),
+            other => write(out, other),
+        },
+        BINARY => bytes.iter().for_each(|byte| write(out, format_args!("{byte:02X}"))),
+        GUID => write_guid(bytes, out),
+        SIZE_T | HEX_INT32 | HEX_INT64 => write(out, format_args!("{:#x}", unsigned(bytes))),
+        FILETIME => write_filetime(unsigned(bytes), out),
+        SID => write_sid(bytes, out),
+        _ => {}
+    }
+}
+
+fn write(out: &mut String, value: impl std::fmt::Display) {
+    write!(out, "{value}").expect("a String takes any text");
+}
+
+/// The little-endian signed number of `N` bytes.
+fn signed<const N: usize>(bytes: &[u8]) -> i64 {
+    let raw: [u8; N] = array_at(bytes, 0).unwrap_or([0; N]);
+    let fill = if raw.last().is_some_and(|&top| top >= 0x80) { 0xFF } else { 0 };
+    let mut wide = [fill; 8];
+    wide.iter_mut().zip(raw).for_each(|(wide, byte)| *wide = byte);
+    i64::from_le_bytes(wide)
+}
+
+/// The little-endian unsigned number of up to eight bytes.
+fn unsigned(bytes: &[u8]) -> u64 {
+    let mut wide = [0; 8];
+    wide.iter_mut().zip(bytes).for_each(|(wide, byte)| *wide = *byte);
+    u64::from_le_bytes(wide)
+}
+
+/// The UTF-16 text up to its first NUL. As Windows does when it renders XML, what XML does not allow becomes `_`: control characters other than tab,
+/// line feed and carriage return, lone surrogates, U+FFFE and U+FFFF.
+pub(super) fn write_utf16(bytes: &[u8], out: &mut String) {
+    let (units, _) = bytes.as_chunks::<2>();
+    out.reserve(units.len());
+    let units = units.iter().map(|&unit| u16::from_le_bytes(unit)).take_while(|&unit| unit != 0);
+    out.extend(char::decode_utf16(units).map(|character| match character {
+        Ok(character @ ('\t' | '\n' | '\r')) => character,
+        Ok('\0'..='\x1f' | '\u{FFFE}' | '\u{FFFF}') | Err(_) => '_',
+        Ok(character) => character,
+    }));
+}
+
+/// `{d1-d2-d3-d4}`, lower case; the first three parts are little-endian numbers (MS-DTYP 2.3.4).
+fn write_guid(bytes: &[u8], out: &mut String) {
+    let &[a, b, c, d, e, f, g, h, ref rest @ ..] = bytes else { return };
+    let (data1, data2, data3) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
+    write(out, format_args!("{{{data1:08x}-{data2:04x}-{data3:04x}-"));
+    for (at, byte) in rest.iter().enumerate() {
+        if at == 2 {
+            out.push('-');
+        }
+        write(out, format_args!("{byte:02x}"));
+    }
+    out.push('}');
+}
+
+/// `S-R-A-S1-…` (MS-DTYP 2.4.2.1), the authority in decimal.
+fn write_sid(bytes: &[u8], out: &mut String) {
+    let &[revision, _, a, b, c, d, e, f, ref parts @ ..] = bytes else { return };
+    let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    write(out, format_args!("S-{revision}-{authority}"));
+    for &part in parts.as_chunks::<4>().0 {
+        write(out, format_args!("-{}", u32::from_le_bytes(part)));
+    }
+}
+
+/// `2024-03-01T10:00:00.1234567Z`. Years past 9999 keep their last four digits, and what is past `i64::MAX` is all zeroes.
+fn write_filetime(ticks: u64, out: &mut String) {
+    const PER_SECOND: u64 = 10_000_000;
+    const PER_DAY: u64 = 86_400 * PER_SECOND;
+    if i64::try_from(ticks).is_err() {
+        return out.push_str("0000-00-00T00:00:00.0000000Z");
+    }
+    let (year, month, day) = date(ticks / PER_DAY);
+    let (second, fraction) = (ticks % PER_DAY / PER_SECOND, ticks % PER_SECOND);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let year = year % 10_000;
+    write(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:07}Z"));
+}
+
+/// Year, month and day of the proleptic Gregorian calendar, `days` after 1601-01-01.
+fn date(days: u64) -> (u64, u64, u64) {
+    const PER_ERA: u64 = 146_097;
+    const PER_CENTURY: u64 = 36_524;
+    const PER_FOUR_YEARS: u64 = 1_461;
+    // Counted from 1600-03-01, so that the leap day ends a year, a cycle of four years and an era of four hundred.
+    let days = days.saturating_add(306);
+    let (era, rest) = (days / PER_ERA, days % PER_ERA);
+    let century = (rest / PER_CENTURY).min(3);
+    let rest = rest.saturating_sub(century.saturating_mul(PER_CENTURY));
+    let (cycle, rest) = (rest / PER_FOUR_YEARS, rest % PER_FOUR_YEARS);
+    let single = (rest / 365).min(3);
+    let rest = rest.saturating_sub(single.saturating_mul(365));
+    let years = [era.saturating_mul(400), century.saturating_mul(100), cycle.saturating_mul(4), single];
+    let year = years.iter().fold(1600_u64, |sum, part| sum.saturating_add(*part));
+    // Months from March on have 31, 30, 31, 30, 31 days, over and over: 153 in five.
+    let month = rest.saturating_mul(5).saturating_add(2) / 153;
+    let day = rest.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
+    if month < 10 { (year, month.saturating_add(3), day) } else { (year.saturating_add(1), month.saturating_sub(9), day) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(kind: u8, bytes: &[u8]) -> String {
+        assert!(is_usual(kind, bytes), "{kind:#x} {bytes:?}");
+        let mut out = String::new();
+        write_text(kind, bytes, &mut out);
+        out
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(text(INT8, &[0x80]), "-128");
+        assert_eq!(text(INT16, &[0xFE, 0xFF]), "-2");
+        assert_eq!(text(INT32, &i32::MIN.to_le_bytes()), "-2147483648");
+        assert_eq!(text(INT64, &i64::MIN.to_le_bytes()), "-9223372036854775808");
+        assert_eq!(text(UINT64, &u64::MAX.to_le_bytes()), "18446744073709551615");
+        assert_eq!(text(HEX_INT64, &0x3e7_u64.to_le_bytes()), "0x3e7");
+        assert_eq!(text(HEX_INT32, &[0; 4]), "0x0");
+        assert_eq!(text(SIZE_T, &[0x10, 0, 0, 0]), "0x10");
+        assert_eq!(text(BOOL, &[1, 0, 0, 0]), "true");
+        assert_eq!(text(BOOL, &[0xFF; 4]), "-1");
+    }
+
+    #[test]
+    fn texts_and_identifiers() {
+        let units = [0x61_u16, 0x09, 0x01, 0xD83D, 0xDE00, 0xD800, 0xFFFF, 0xE9, 0, 0x62];
+        let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        assert_eq!(text(STRING, &bytes), "a\t_😀__é");
+        let guid = [0x72, 0xBB, 0x5A, 0x36, 0x44, 0x02, 0xD8, 0x5C, 0, 0, 0, 0x10, 0xEC, 0x1B, 0x2C, 0];
+        assert_eq!(text(GUID, &guid), "{365abb72-0244-5cd8-0000-0010ec1b2c00}");
+        assert_eq!(text(SID, &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0]), "S-1-5-32-544");
+        assert_eq!(text(BINARY, &[0, 0xAB]), "00AB");
+    }
+
+    #[test]
+    fn times_agree_with_jiff() {
+        let epoch = jiff::civil::date(1601, 1, 1).at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("UTC").timestamp();
+        let last = 2_650_466_807_999_999_999;
+        for ticks in (0..last).step_by(7_654_321_000_000_037).chain([1, last]) {
+            let nanos = epoch.as_nanosecond() + i128::from(ticks) * 100;
+            let expected = jiff::Timestamp::from_nanosecond(nanos).expect("in range");
+            let expected = format!("{}.{:07}Z", expected.strftime("%Y-%m-%dT%H:%M:%S"), ticks % 10_000_000);
+            assert_eq!(text(FILETIME, &ticks.to_le_bytes()), expected, "{ticks}");
+        }
+        assert_eq!(text(FILETIME, &u64::MAX.to_le_bytes()), "0000-00-00T00:00:00.0000000Z");
+    }
+
+    #[test]
+    fn what_does_not_fit_its_type_is_unusual() {
+        for (kind, len) in [(STRING, 3), (UINT16, 4), (GUID, 15), (SID, 8 + 4), (STRING_ARRAY, 3), (0x02, 4), (0x0b, 4), (0x12, 16), (0xFF, 0)] {
+            assert!(!is_usual(kind, &vec![1; len]), "{kind:#x}");
+        }
+    }
+}
