@@ -2,6 +2,7 @@
 //! `EventData` template, each definition inline at its first use in the chunk. It does not write the chunk around it.
 
 use super::chunk::{Chunk, Shape};
+use super::file::Origin;
 use super::record::SynthRecord;
 use super::value::{TypedValue, put_utf16};
 
@@ -25,14 +26,14 @@ const STRING: u8 = 0x01;
 const BINXML: u8 = 0x21;
 
 /// Appends `record` with its header and trailer under the header id `id`. `None` when a value or the record is longer than its size field can say.
-pub(super) fn put_record(chunk: &mut Chunk, record: &SynthRecord, id: u64) -> Option<()> {
+pub(super) fn put_record(chunk: &mut Chunk, record: &SynthRecord, id: u64, origin: Origin) -> Option<()> {
     let start = chunk.bytes.len();
     chunk.put(b"**\0\0\0\0\0\0");
     chunk.put(&id.to_le_bytes());
     chunk.put(&record.time_created.ticks().to_le_bytes());
     chunk.put(&FRAGMENT_HEADER);
     put_instance(chunk, record, true, put_system_template);
-    put_system_values(chunk, record)?;
+    put_system_values(chunk, record, origin)?;
     chunk.put(&[END]);
     let padded = (chunk.bytes.len() - start + 4).next_multiple_of(8);
     chunk.bytes.resize(start + padded - 4, 0);
@@ -211,31 +212,37 @@ fn substitution(chunk: &mut Chunk, token: u8, slot: u16, code: u8) {
     chunk.put(&[code]);
 }
 
-/// The values of the `System` template, in the order of [`slot`]; the last is the nested `EventData` instance.
-fn put_system_values(chunk: &mut Chunk, record: &SynthRecord) -> Option<()> {
+/// The values of the `System` template, in the order of [`slot`]; the last is the nested `EventData` instance. In a live log absent values may keep
+/// their room, and the nested instance stands without a fragment header; an export has been written anew.
+fn put_system_values(chunk: &mut Chunk, record: &SynthRecord, origin: Origin) -> Option<()> {
+    let (qualifiers_room, activity_room) = if origin == Origin::Live { (2, 16) } else { (0, 0) };
     let mut values = Values::with_capacity(18);
     values.add(&TypedValue::UInt8(record.level))?;
     values.add(&TypedValue::UInt8(record.opcode))?;
     values.add(&TypedValue::UInt16(record.task))?;
     values.add(&TypedValue::UInt16(record.event_id))?;
-    values.add_null();
+    values.add_null(qualifiers_room);
     values.add(&TypedValue::HexInt64(record.keywords))?;
     values.add(&TypedValue::FileTime(record.time_created))?;
-    values.add_null();
+    values.add_null(activity_room);
     values.add(&TypedValue::UInt32(record.process_id))?;
     values.add(&TypedValue::UInt32(record.thread_id))?;
     values.add(&TypedValue::UInt64(record.record_id))?;
     values.add(&TypedValue::UInt8(record.version))?;
     values.add_optional(record.user_sid.clone().map(TypedValue::Sid))?;
-    values.add_null();
+    values.add_null(0);
     values.add_bare(&record.provider)?;
     values.add_optional(record.provider_guid.map(TypedValue::Guid))?;
     values.add_bare(&record.channel)?;
     values.describe(0, BINXML)?;
     values.put(chunk);
     let nested_at = chunk.bytes.len();
+    if origin == Origin::Export {
+        chunk.put(&FRAGMENT_HEADER);
+    }
     put_instance(chunk, record, false, put_data_template);
     put_data_values(chunk, record)?;
+    chunk.put(&[END]);
     let nested = u16::try_from(chunk.bytes.len() - nested_at).ok()?;
     let size_at = nested_at - values.bytes.len() - 4;
     chunk.bytes[size_at..size_at + 2].copy_from_slice(&nested.to_le_bytes());
@@ -281,14 +288,16 @@ impl Values {
         self.describe(self.bytes.len() - start, STRING)
     }
 
-    fn add_null(&mut self) {
-        self.descriptors.extend_from_slice(&[0, 0, NULL, 0]);
+    /// An absent value that takes up `room` bytes all the same.
+    fn add_null(&mut self, room: u8) {
+        self.descriptors.extend_from_slice(&[room, 0, NULL, 0]);
+        self.bytes.resize(self.bytes.len() + usize::from(room), 0);
     }
 
     fn add_optional(&mut self, value: Option<TypedValue>) -> Option<()> {
         match value {
             Some(value) => self.add(&value)?,
-            None => self.add_null(),
+            None => self.add_null(0),
         }
         Some(())
     }

@@ -10,21 +10,21 @@ use crate::error::{Error, Result};
 /// Bytes of the file header's block; the first chunk follows.
 const HEADER_BLOCK: usize = 0x1000;
 
-/// Which identifier a record's header carries. Readers that trust it instead of the `System` element are wrong for exports.
+/// Who wrote the file. The two differ in a few bytes that a reader must not stumble over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Numbering {
-    /// From 1 upwards, as `wevtutil epl` numbers what it exports.
+pub enum Origin {
+    /// `wevtutil epl` or the Event Viewer: record headers are numbered anew from 1, whatever the EventRecordID.
     #[default]
     Export,
-    /// The EventRecordID itself, as in a live log. The identifiers must rise.
+    /// The event log service: record headers carry the EventRecordID. The identifiers must rise.
     Live,
 }
 
 /// Facts of the file header that do not follow from the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileOptions {
-    /// How record headers are numbered.
-    pub numbering: Numbering,
+    /// Who wrote it.
+    pub origin: Origin,
     /// Sets the dirty flag: the log was not closed.
     pub dirty: bool,
     /// Writes this chunk count whatever the file holds, as a log that was not closed does.
@@ -57,9 +57,9 @@ impl<W: Write + Seek> EvtxWriter<W> {
     /// What the sink says, or [`io::ErrorKind::InvalidInput`] when the record is larger than a chunk.
     pub fn push(&mut self, record: &SynthRecord) -> io::Result<()> {
         let number = self.records + 1;
-        let id = match self.options.numbering {
-            Numbering::Export => number,
-            Numbering::Live => record.record_id,
+        let id = match self.options.origin {
+            Origin::Export => number,
+            Origin::Live => record.record_id,
         };
         if !self.try_push(record, number, id)? {
             self.flush_chunk()?;
@@ -75,7 +75,7 @@ impl<W: Write + Seek> EvtxWriter<W> {
     /// `false` when the chunk has no room left for `record`.
     fn try_push(&mut self, record: &SynthRecord, number: u64, id: u64) -> io::Result<bool> {
         let mark = self.chunk.mark();
-        if binxml::put_record(&mut self.chunk, record, id).is_none() {
+        if binxml::put_record(&mut self.chunk, record, id, self.options.origin).is_none() {
             self.chunk.undo(mark);
             return Err(too_large(record));
         }

@@ -16,7 +16,7 @@ mod story;
 pub mod sysmon;
 mod value;
 
-pub use file::{EvtxWriter, FileOptions, Numbering, to_evtx};
+pub use file::{EvtxWriter, FileOptions, Origin, to_evtx};
 pub use machine::Machine;
 pub use record::SynthRecord;
 pub use samples::{Sample, manifest, samples};

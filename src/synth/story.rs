@@ -1,6 +1,6 @@
 //! What a sample is made of: a story, the files it leaves, the findings it must give. The stories themselves are in [`super::stories`].
 
-use super::file::{FileOptions, Numbering};
+use super::file::{FileOptions, Origin};
 use super::machine::Machine;
 use super::record::SynthRecord;
 use super::sysmon::{Host, Process, later_ticks};
@@ -190,7 +190,7 @@ impl Scene {
         StoryFile {
             path: format!("{folder}/{LIVE_LOG}"),
             records: self.records,
-            options: FileOptions { numbering: Numbering::Live, ..FileOptions::default() },
+            options: FileOptions { origin: Origin::Live, ..FileOptions::default() },
             harm: Harm::None,
         }
     }

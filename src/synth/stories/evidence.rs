@@ -1,6 +1,6 @@
 //! Stories about how evidence is kept: rotated, copied, forwarded, foreign, old and new, damaged. The programs in them are plain.
 
-use crate::synth::file::{FileOptions, Numbering};
+use crate::synth::file::{FileOptions, Origin};
 use crate::synth::record::SynthRecord;
 use crate::synth::story::{Clocks, Expected, Harm, LIVE_LOG, Scene, Story, StoryFile};
 use crate::synth::sysmon::{later_ticks, sysmon_time, text};
@@ -32,7 +32,7 @@ pub(super) fn rotated() -> Story {
     let finding = scene.connect(&actor, "198.51.100.77", 8080);
     scene.noise(5);
     let archive = "rotated/ws07.corp.example/Archive-Microsoft-Windows-Sysmon%4Operational-2024-03-07-10-15-00-000.evtx";
-    let options = FileOptions { numbering: Numbering::Live, ..FileOptions::default() };
+    let options = FileOptions { origin: Origin::Live, ..FileOptions::default() };
     let archive = StoryFile { path: archive.to_owned(), records: archived, options, harm: Harm::None };
     Story {
         name: "rotated",
