@@ -69,7 +69,7 @@ impl Histogram {
         let moment_of = |slot: i64| moment(time(start.saturating_add(slot.saturating_mul(step))));
         Some(Self {
             bars: buckets.iter().flat_map(|(slot, bucket)| stack(*slot, slots, bucket, most, &moment_of(*slot))).collect(),
-            ticks: (0..5).map(|tick| (tick * WIDTH / 4, moment_of(tick * slots / 4))).collect(),
+            ticks: axis_slots(slots).into_iter().map(|slot| (slot * WIDTH / slots, moment_of(slot))).collect(),
             most,
             width: duration(step),
             table: buckets.iter().map(|(slot, bucket)| (moment_of(*slot), bucket.values().sum())).collect(),
@@ -77,12 +77,19 @@ impl Histogram {
     }
 }
 
+/// The slots that get a label: the first, the end, and those nearest to the thirds, far enough apart for their text.
+fn axis_slots(slots: i64) -> Vec<i64> {
+    let mut labelled: Vec<i64> = (0..4).map(|third| (2 * third * slots + 3) / 6).collect();
+    labelled.dedup();
+    labelled
+}
+
 fn stack(slot: i64, slots: i64, bucket: &BTreeMap<Severity, usize>, most: usize, start: &str) -> Vec<Bar> {
     let (x, next) = (slot * WIDTH / slots, (slot + 1) * WIDTH / slots);
     let mut top = BAR_HEIGHT;
     let mut bars = Vec::new();
     for (severity, count) in bucket.iter().rev() {
-        let height = (scaled(*count, most)).max(2);
+        let height = scaled(*count, most).max(2);
         top -= height;
         let title = format!("{count} {} from {start}", severity.as_str());
         bars.push(Bar { x, y: top, width: (next - x - 2).clamp(1, 40), height, severity: severity.as_str(), title });
@@ -225,6 +232,15 @@ mod tests {
         }
         assert_eq!(step(0), 60 * TICKS_PER_SECOND);
         assert_eq!(duration(step(TICKS_PER_SECOND * 86_400)), "1 hour");
+    }
+
+    #[test]
+    fn labels_do_not_touch() {
+        for slots in 1..=BUCKETS {
+            let labelled = axis_slots(slots);
+            assert_eq!((labelled.first(), labelled.last()), (Some(&0), Some(&slots)));
+            assert!(labelled.windows(2).all(|pair| (pair[1] - pair[0]) * WIDTH / slots >= 200), "{slots}: {labelled:?}");
+        }
     }
 
     #[test]

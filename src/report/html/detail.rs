@@ -7,8 +7,10 @@ use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
 use crate::report::escape::{defanged, truncated};
 use crate::report::subject::{self, Subject};
 
-/// Longest value shown, in bytes; the rest is counted, and whole in `findings.jsonl`.
+/// Longest value among all fields, in bytes; the rest is counted, and whole in `findings.jsonl`.
 const VALUE_LIMIT: usize = 8 * 1024;
+/// Longest value among the facts, in bytes.
+const FACT_LIMIT: usize = 2 * 1024;
 /// Longest value of a table's cell, in bytes.
 const LINE_LIMIT: usize = 400;
 
@@ -104,10 +106,10 @@ impl<'a> Card<'a> {
             ("Parent command line", text("process.parent.command_line")),
             ("Process GUID", text("process.entity_id")),
             ("Integrity", text("winlog.event_data.IntegrityLevel")),
-            ("SHA-256", text("process.hash.sha256")),
             ("Original name", text("process.pe.original_file_name")),
+            ("SHA-256", text("process.hash.sha256")),
         ];
-        facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, cut(&value))).collect()
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, cut(&value, FACT_LIMIT))).collect()
     }
 
     /// Its events in sequence order; `None` where one had to be missing.
@@ -167,7 +169,7 @@ fn flatten(prefix: &str, object: &Map<String, Value>, into: &mut Vec<(String, St
         let path = subject::joined(prefix, ".", key);
         match value {
             Value::Object(inner) => flatten(&path, inner, into),
-            leaf => into.push((path, cut(&plain(leaf)))),
+            leaf => into.push((path, cut(&plain(leaf), VALUE_LIMIT))),
         }
     }
 }
@@ -176,10 +178,10 @@ fn numbered(pid: String) -> String {
     if pid.is_empty() { pid } else { format!("(pid {pid})") }
 }
 
-fn cut(text: &str) -> String {
-    truncated(text, VALUE_LIMIT, "see findings.jsonl").into_owned()
+fn short(text: &str) -> String {
+    cut(text, LINE_LIMIT)
 }
 
-fn short(text: &str) -> String {
-    truncated(text, LINE_LIMIT, "see findings.jsonl").into_owned()
+fn cut(text: &str, limit: usize) -> String {
+    truncated(text, limit, "see findings.jsonl").into_owned()
 }

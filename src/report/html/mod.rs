@@ -78,6 +78,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn of(outcome: &'a Outcome, run: &'a Run, options: &HtmlOptions) -> Self {
         let ranked = detail::ranked(outcome, options.detail_limit);
+        let cards = Limited::of(ranked.clone(), options.detail_limit);
         Self {
             outcome,
             run,
@@ -89,10 +90,10 @@ impl<'a> Page<'a> {
             top: ranked.iter().take(5).copied().collect(),
             histogram: Histogram::of(outcome),
             lanes: Lanes::of(outcome),
-            groups: Limited::of(patterns::groups(outcome), PATTERN_LIMIT),
+            groups: Limited::of(patterns::groups(outcome, &cards.shown), PATTERN_LIMIT),
             indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
             techniques: patterns::techniques(outcome),
-            cards: Limited::of(ranked.clone(), options.detail_limit),
+            cards,
             list: Limited::of(ranked, LIST_LIMIT),
         }
     }

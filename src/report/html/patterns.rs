@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::detail::Card;
 use super::words::moment;
 use crate::finding::{EvidenceEvent, Finding, Outcome, RuleInfo, Severity};
 use crate::report::escape::{defanged, truncated};
@@ -25,23 +26,24 @@ pub struct Group<'a> {
     pub hosts: usize,
     /// When the first was.
     pub first: String,
-    /// The first one's id.
-    pub example: &'a str,
+    /// The id of one that the page shows in full, if it shows any.
+    pub example: Option<&'a str>,
 }
 
-/// The groups, the worst and the largest first.
-pub fn groups(outcome: &Outcome) -> Vec<Group<'_>> {
+/// The groups, the worst and the largest first; `in_full` are the findings that can be linked to.
+pub fn groups<'a>(outcome: &'a Outcome, in_full: &[Card<'a>]) -> Vec<Group<'a>> {
+    let linkable: BTreeSet<&str> = in_full.iter().map(|card| card.finding.id.as_str()).collect();
     let mut grouped: BTreeMap<(&str, String, String), Vec<&Finding>> = BTreeMap::new();
     for finding in &outcome.findings {
         let process = Subject::main(finding).map(Subject::process).unwrap_or_default().to_lowercase();
         grouped.entry((&finding.rule.id, process, subject::finding_target(finding))).or_default().push(finding);
     }
-    let mut groups: Vec<Group> = grouped.into_iter().filter_map(|((_, process, target), members)| group(process, &target, &members)).collect();
+    let mut groups: Vec<Group> = grouped.into_iter().filter_map(|((_, process, target), members)| group(process, &target, &members, &linkable)).collect();
     groups.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.count.cmp(&a.count)));
     groups
 }
 
-fn group<'a>(process: String, target: &str, members: &[&'a Finding]) -> Option<Group<'a>> {
+fn group<'a>(process: String, target: &str, members: &[&'a Finding], linkable: &BTreeSet<&str>) -> Option<Group<'a>> {
     let first = members.iter().min_by_key(|finding| subject::finding_time(finding))?;
     let hosts: BTreeSet<&str> = members.iter().map(|finding| finding.host.as_str()).collect();
     Some(Group {
@@ -52,7 +54,7 @@ fn group<'a>(process: String, target: &str, members: &[&'a Finding]) -> Option<G
         count: members.len(),
         hosts: hosts.len(),
         first: moment(subject::finding_time(first)),
-        example: &first.id,
+        example: members.iter().map(|finding| finding.id.as_str()).find(|id| linkable.contains(id)),
     })
 }
 

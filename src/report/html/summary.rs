@@ -202,7 +202,7 @@ fn not_covered(outcome: &Outcome) -> Vec<String> {
         lines.push(format!("{} records are not Sysmon's and were not judged.", grouped(foreign)));
     }
     let rules = counted(outcome.rules.len(), "rule");
-    lines.push(format!("Only {rules} ran (see Run record): what they do not describe is not judged."));
+    lines.push(format!("{rules} ran (see Run record): what no rule describes is not judged."));
     lines
 }
 

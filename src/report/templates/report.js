@@ -5,6 +5,7 @@
   const rows = [...document.querySelectorAll(".list tbody tr")];
   const cards = [...document.querySelectorAll("article.finding")];
   const bodies = [...document.querySelectorAll(".list tbody")];
+  const sizes = bodies.map((body) => body.rows.length);
   document.querySelectorAll(".scripted").forEach((part) => (part.hidden = false));
 
   const needle = document.getElementById("needle");
@@ -34,11 +35,10 @@
     sorted.sort((a, b) => collator.compare(a[0], b[0]) || a[1].dataset.rank - b[1].dataset.rank);
     if (descending) sorted.reverse();
     let next = 0;
-    for (const body of bodies) {
-      const size = body.rows.length;
-      body.replaceChildren(...sorted.slice(next, next + size).map((pair) => pair[1]));
-      next += size;
-    }
+    bodies.forEach((body, at) => {
+      body.replaceChildren(...sorted.slice(next, next + sizes[at]).map((pair) => pair[1]));
+      next += sizes[at];
+    });
   };
   document.querySelectorAll("[data-sortable] thead tr").forEach((head) => {
     [...head.cells].forEach((cell, column) => {
