@@ -42,6 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["sysmon"]),
     ("sha2", &["cli", "input", "report", "rules", "scan"]),
     ("tempfile", &["cli", "report"]),
+    ("terminal_size", &["cli"]),
     ("toml", &["rules"]),
     ("walkdir", &["input", "rules"]),
 ];

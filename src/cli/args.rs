@@ -335,6 +335,12 @@ pub struct SynthArgs {
     /// How many attacks the built-in rule finds in it.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub attacks: u32,
+    /// Write the project's samples instead.
+    #[arg(long)]
+    pub samples: bool,
+    /// Print what the samples hold, record by record, as JSON lines, and write nothing.
+    #[arg(long)]
+    pub manifest: bool,
 }
 
 #[cfg(test)]

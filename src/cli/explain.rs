@@ -15,7 +15,7 @@ pub fn run(args: &ExplainArgs) -> Answer {
     };
     let mut text = String::from("Tokens\n");
     for token in lexer::lex(&args.query).tokens {
-        text.push_str(&format!("  {:>5}  {:<18} {}\n", token.span.start, token.kind.to_string(), fit(token.text(&args.query), 100)));
+        text.push_str(&format!("  {:>5}  {:<18} {}\n", token.span.start, format!("{:?}", token.kind), fit(args.query.get(token.span.start..token.span.end).unwrap_or_default(), 100)));
     }
     let statement = eql::parse(&args.query).map_err(wrong)?;
     text.push_str(&format!("\nSyntax tree\n{statement:#?}\n\nAs evql prints it\n  {statement}\n\nProgram\n"));

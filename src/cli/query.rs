@@ -10,7 +10,7 @@ use comfy_table::{ContentArrangement, Table};
 use evql::eql;
 use evql::error::{Error, Result};
 use evql::finding::plain;
-use evql::json::{self, Documents};
+use evql::json::{self, Reading};
 use evql::report::escape;
 use evql::scan::{Answer as Found, compile, query, query_documents};
 use evql::sysmon::SysmonSchema;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::args::{JsonArgs, QueryArgs, QueryFormat};
 use super::export::report;
 use super::setup::{Evidence, clock, interrupt};
-use super::terminal::{Terminal, fit};
+use super::terminal::{Terminal, fit, width};
 use super::{Answer, Exit};
 
 /// Columns of a table when `--fields` names none: what tells most about any Sysmon event.
@@ -66,16 +66,17 @@ fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
 }
 
 fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
-    let mut documents = Documents::new(options(&args.json)?);
+    let options = options(&args.json)?;
+    let mut reading = Reading::new(&options);
     for path in &args.evidence.paths {
-        let failed = |error: io::Error| Error::Usage(format!("{}: {error}", path.display()));
-        if path == Path::new("-") {
-            documents.read(&mut io::stdin().lock(), "-").map_err(failed)?;
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            documents.read(&mut BufReader::new(file), &path.display().to_string()).map_err(failed)?;
-        }
+        let name = path.display().to_string();
+        let read = match path.to_str() {
+            Some("-") => reading.add(&name, io::stdin().lock()),
+            _ => File::open(path).and_then(|file| reading.add(&name, BufReader::new(file))),
+        };
+        read.map_err(|error| Error::Usage(format!("{name}: {error}")))?;
     }
+    let documents = reading.finish();
     let statement = eql::parse(&args.query).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
     let schema = documents.schema(&SysmonSchema);
     let program = eql::compile(&statement, &schema).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
@@ -83,17 +84,18 @@ fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
         printer.print(&found)?;
     }
     for problem in documents.problems() {
-        terminal.warning(fit(problem, 300));
+        terminal.warning(fit(&format!("{}:{}: {}", problem.source, problem.line, problem.reason), 300));
     }
-    Ok(match (documents.is_empty(), documents.problems().is_empty()) {
-        (true, false) => Exit::Nothing,
-        (false, false) => Exit::Partial,
-        _ => Exit::Success,
+    let lost = documents.problems().iter().any(|problem| problem.lost_document);
+    Ok(match (documents.documents().is_empty(), lost) {
+        (true, true) => Exit::Nothing,
+        (false, true) => Exit::Partial,
+        (_, false) => Exit::Success,
     })
 }
 
 fn options(args: &JsonArgs) -> Result<json::Options> {
-    let as_mapped = args.as_mapped.iter().map(|text| json::parse_mapped(text).map_err(Error::Usage)).collect::<Result<_>>()?;
+    let as_mapped = args.as_mapped.iter().map(|text| json::parse_mapping(text).map_err(Error::Usage)).collect::<Result<_>>()?;
     Ok(json::Options {
         timestamp_field: args.timestamp_field.clone(),
         category_field: args.category_field.clone(),
@@ -134,7 +136,7 @@ impl Printer {
         let fields: Vec<String> =
             if fields.is_empty() { USUAL_FIELDS.iter().map(ToString::to_string).collect() } else { fields.to_vec() };
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
         table.set_header(std::iter::once("#").chain(fields.iter().map(String::as_str)));
         Self { format, fields, out: BufWriter::new(io::stdout()), table, printed: 0 }
     }
@@ -174,7 +176,7 @@ impl Printer {
         let number = self.printed.to_string();
         events.into_iter().map(move |event| {
             let document = event.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
-            let cells = self.fields.iter().map(|field| json::lookup(&document, field).map(|value| plain(&value)).unwrap_or_default());
+            let cells = self.fields.iter().map(|field| lookup(&document, field).map(plain).unwrap_or_default());
             std::iter::once(number.clone()).chain(cells).collect()
         })
     }
@@ -185,6 +187,14 @@ impl Printer {
         }
         self.out.flush().map_err(output)
     }
+}
+
+/// The value under `path` in a document with nested names, dotted names or both.
+fn lookup<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    let object = document.as_object()?;
+    object.get(path).or_else(|| {
+        path.match_indices('.').find_map(|(dot, _)| lookup(object.get(&path[..dot])?, &path[dot + 1..]))
+    })
 }
 
 fn json_line(found: &Found) -> String {

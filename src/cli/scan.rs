@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use evql::error::{Error, Result};
 use evql::finding::{Outcome, Run};
+use evql::report::csv::CsvOptions;
+use evql::report::html::HtmlOptions;
 use evql::report::{self, Format};
 use evql::scan::{ScanOptions, scan};
 use evql::time::Timestamp;
@@ -29,7 +31,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
     let options = report_options(args);
     if !stream {
-        report::check_folder(&folder, &formats, &options)?;
+        report::refuse_existing(&folder, &formats, &options)?;
     }
 
     let interrupt = interrupt();
@@ -63,6 +65,14 @@ fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &report::
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     report::write_stream(format, outcome, run, options, &mut out)?;
     out.flush().map_err(|error| Error::output("standard output", error))
+}
+
+fn report_options(args: &ScanArgs) -> report::Options {
+    report::Options {
+        force: args.force,
+        csv: CsvOptions { raw: args.csv_raw, bom: args.csv_bom },
+        html: HtmlOptions { detail_limit: args.html_limit },
+    }
 }
 
 fn exit(outcome: &Outcome, findings_matter: bool) -> Exit {

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use evql::finding::{Finding, Outcome, Status};
 use evql::report::{finding_target, verdict};
 
-use super::terminal::{Terminal, fit, severity_style};
+use super::terminal::{Terminal, fit, width};
 
 /// Findings shown in full.
 const SHOWN: usize = 5;
@@ -46,16 +46,15 @@ fn sources(outcome: &Outcome) -> String {
 
 fn table(findings: &[Finding]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
     for finding in findings.iter().take(SHOWN) {
-        let style = severity_style(finding.severity);
         let time = finding.present().next().map(|event| event.timestamp.to_string()).unwrap_or_default();
         let process = match finding.text("process.name") {
             name if name.is_empty() => finding.text("process.executable"),
             name => name,
         };
         table.add_row([
-            format!("  {style}{}{style:#}", finding.severity.as_str()),
+            format!(" {}", finding.severity.as_str()),
             time.chars().take(19).collect(),
             fit(&finding.host, 40),
             format!("{} → {}", fit(&process, 40), fit(&finding_target(finding), 60)),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use evql::error::{Error, Result};
-use evql::finding::Severity;
 use evql::report::escape;
 use evql::scan::Observer;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -108,14 +107,9 @@ impl Observer for Progress {
     }
 }
 
-/// The colour of a severity.
-pub fn severity_style(severity: Severity) -> Style {
-    let color = match severity {
-        Severity::Low => AnsiColor::Blue,
-        Severity::Medium => AnsiColor::Yellow,
-        Severity::High | Severity::Critical => AnsiColor::Red,
-    };
-    Style::new().bold().fg_color(Some(color.into()))
+/// How many columns the terminal has; 120 where there is none.
+pub fn width() -> u16 {
+    terminal_size::terminal_size().map_or(120, |(width, _)| width.0)
 }
 
 /// Text from a log, fit for a terminal: no control character, no escape sequence, no bidi trick, at most `width` characters.

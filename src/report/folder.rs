@@ -32,7 +32,7 @@ pub struct Written {
 /// be created, written or renamed.
 pub fn write_folder(dir: &Path, formats: &[Format], outcome: &Outcome, run: &Run, options: &Options) -> Result<Written> {
     let names = file_names(formats);
-    refuse_existing(dir, &names, options.force)?;
+    refuse(dir, &names, options.force)?;
     fs::create_dir_all(dir).map_err(|error| Error::output(dir, error))?;
     let mut outputs = Vec::new();
     let mut limits = Limits { html_findings: options.html.detail_limit, neutralised_cells: 0 };
@@ -51,7 +51,15 @@ fn file_names(formats: &[Format]) -> Vec<&'static str> {
     wanted.flat_map(|format| format.files()).copied().collect()
 }
 
-fn refuse_existing(dir: &Path, names: &[&str], force: bool) -> Result<()> {
+/// Tells beforehand whether [`write_folder`] would refuse, so that nobody waits for a scan whose outputs cannot be written.
+///
+/// # Errors
+/// [`Error::Exists`] as `write_folder` has it.
+pub fn refuse_existing(dir: &Path, formats: &[Format], options: &Options) -> Result<()> {
+    refuse(dir, &file_names(formats), options.force)
+}
+
+fn refuse(dir: &Path, names: &[&str], force: bool) -> Result<()> {
     let mut paths = names.iter().copied().chain([RUN_FILE]).map(|name| dir.join(name));
     match paths.find(|path| !force && path.symlink_metadata().is_ok()) {
         Some(path) => Err(Error::Exists(path)),

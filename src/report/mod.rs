@@ -14,7 +14,9 @@ pub mod timeline;
 
 use std::io::{self, Write};
 
-pub use folder::{Written, write_folder};
+pub use folder::{Written, refuse_existing, write_folder};
+pub use html::verdict;
+pub use subject::finding_target;
 
 use crate::error::{Error, Result};
 use crate::finding::{Outcome, Run};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::eql::{Form, Program};
+use crate::eql::{Form, Program, Record};
 use crate::finding::Clock;
-use crate::sequence::{Hit, JoinKey, Match, join_keys, run_all};
+use crate::sequence::{Hit, JoinKey, Match, Matched, join_keys, run_all};
 use crate::sysmon::Event;
 
 use super::order::{Identity, Order, Place};
@@ -50,21 +50,30 @@ pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 /// What `program` makes of `candidates`, which are merged; its stages are the filters from number `first_filter` on. Each match names candidates by
 /// their index. Pipes are applied.
 pub fn matches(program: &Program, first_filter: usize, candidates: &[Candidate]) -> Vec<(JoinKey, Match<usize, usize>)> {
-    let stages = program.stages();
+    let stages = program.stages().len();
     let mut hits = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
+        let time = candidate.order.time;
         let own = candidate.filters.iter().filter_map(|filter| filter.checked_sub(first_filter));
-        for stage in own.filter(|stage| *stage < stages.len()) {
-            let time = candidate.order.time;
-            let hit = Hit { stage, order: index, time, payload: index };
-            if program.form() == Form::Event {
-                hits.push((JoinKey::default(), hit));
-                continue;
-            }
-            let keys = stages.get(stage).map(|stage| join_keys(&stage.keys, &candidate.event)).unwrap_or_default();
-            hits.extend(keys.into_iter().map(|key| (key, hit.clone())));
+        for stage in own.filter(|stage| *stage < stages) {
+            let keys = keys(program, stage, &candidate.event);
+            hits.extend(keys.into_iter().map(|key| (key, Hit { stage, order: index, time, payload: index })));
         }
     }
+    answers(program, hits)
+}
+
+/// The join keys under which `record` takes part in `program`'s stage number `stage`; an event query has one for all.
+pub fn keys(program: &Program, stage: usize, record: &dyn Record) -> Vec<JoinKey> {
+    match (program.form(), program.stages().get(stage)) {
+        (Form::Event, _) => vec![JoinKey::default()],
+        (_, Some(stage)) => join_keys(&stage.keys, record),
+        (_, None) => Vec::new(),
+    }
+}
+
+/// The results of `program` over `hits`, pipes applied. The hits of an event query come in order.
+pub fn answers(program: &Program, hits: Vec<(JoinKey, Hit<usize, usize>)>) -> Vec<(JoinKey, Match<usize, usize>)> {
     let found = match program.form() {
         Form::Event => hits.into_iter().map(|(key, hit)| (key, single(hit))).collect(),
         Form::Sequence { .. } | Form::Sample => run_all(program, hits),
@@ -74,5 +83,5 @@ pub fn matches(program: &Program, first_filter: usize, candidates: &[Candidate])
 
 fn single(hit: Hit<usize, usize>) -> Match<usize, usize> {
     let Hit { order, time, payload, .. } = hit;
-    Match { events: vec![Some(crate::sequence::Matched { order, time, payload })] }
+    Match { events: vec![Some(Matched { order, time, payload })] }
 }

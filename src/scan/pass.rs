@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
 use crate::input::{
-    self, Block, Finished, Opened, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions, Visitor,
+    self, Block, Finished, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions, Visitor,
 };
 use crate::sysmon::{self, Event};
 
@@ -204,7 +204,7 @@ fn work<W: Worker>(batch: &Batch, options: &PassOptions, worker: &W, observer: &
             |(reader, scratch), (part, index)| {
                 let mut visit = Visit::new(part, &options.mapping, worker, scratch);
                 if let Some(piece) = part.block.piece(index) {
-                    observer.bytes_read(piece.size());
+                    observer.bytes_read(size(&piece));
                     reader.read(&part.name, piece, &mut visit);
                 }
                 observer.hits(visit.out.outs.len() as u64);
@@ -212,6 +212,14 @@ fn work<W: Worker>(batch: &Batch, options: &PassOptions, worker: &W, observer: &
             },
         )
         .collect()
+}
+
+fn size(piece: &Piece<'_>) -> u64 {
+    let bytes = match piece {
+        Piece::Chunk(chunk) => chunk.bytes.len(),
+        Piece::Event(event) => event.text.len(),
+    };
+    bytes as u64
 }
 
 /// Turns what the reader tells into what the worker makes of it.

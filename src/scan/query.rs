@@ -10,11 +10,11 @@ use crate::eql::{Form, Program};
 use crate::error::{Error, Result};
 use crate::finding::Clock;
 use crate::input::Source;
-use crate::json::Documents;
-use crate::sequence::{Hit, JoinKey, Match, join_keys, run_all};
+use crate::json::{Document, Documents};
+use crate::sequence::{Hit, JoinKey, Match};
 use crate::sysmon::{self, Event, EventOutline};
 
-use super::hits::{Candidate, matches, merge};
+use super::hits::{Candidate, answers, keys, matches, merge};
 use super::observer::Observer;
 use super::order::{Identity, Place};
 use super::pass::{PassOptions, Read, Worker, pass};
@@ -74,27 +74,20 @@ pub fn query(
 
 /// Asks `program`, compiled against the documents' own schema, of `documents`. Answers come in the order of time, tiebreaker and place.
 pub fn query_documents(program: &Program, documents: &Documents) -> Vec<Answer> {
+    let mut ordered: Vec<&Document> = documents.documents().iter().collect();
+    ordered.sort_by(|a, b| a.order().cmp(b.order()));
     let mut hits = Vec::new();
-    for (rank, document) in documents.in_order().enumerate() {
+    for (rank, document) in ordered.iter().enumerate() {
+        let time = document.order().timestamp.unwrap_or_default();
         for (stage, spec) in program.stages().iter().enumerate() {
-            if !spec.filter.matches(document) {
-                continue;
-            }
-            let hit = Hit { stage, order: rank, time: document.time(), payload: rank };
-            if program.form() == Form::Event {
-                hits.push((JoinKey::default(), hit));
-            } else {
-                hits.extend(join_keys(&spec.keys, document).into_iter().map(|key| (key, hit.clone())));
+            if spec.filter.matches(*document) {
+                let keys = keys(program, stage, *document);
+                hits.extend(keys.into_iter().map(|key| (key, Hit { stage, order: rank, time, payload: rank })));
             }
         }
     }
-    let found: Vec<(JoinKey, Match<usize, usize>)> = match program.form() {
-        Form::Event => hits.into_iter().map(|(key, hit)| (key, hit.into())).collect(),
-        Form::Sequence { .. } | Form::Sample => run_all(program, hits),
-    };
-    let texts: Vec<&str> = documents.in_order().map(|document| document.text()).collect();
-    let document = |index: usize| texts.get(index).map(|text| (*text).to_owned());
-    program.limit(found).iter().map(|(key, found)| answer_of(program, key, found, &document)).collect()
+    let document = |index: usize| ordered.get(index).map(|document| document.text().to_owned());
+    answers(program, hits).iter().map(|(key, found)| answer_of(program, key, found, &document)).collect()
 }
 
 fn answer_of(

@@ -64,7 +64,7 @@ impl Summary {
     pub fn of(outcome: &Outcome) -> Self {
         let touched: BTreeSet<&str> = outcome.findings.iter().map(|finding| finding.host.as_str()).collect();
         Self {
-            verdict: verdict(outcome, touched.len()),
+            verdict: verdict(outcome),
             detail: detail(outcome),
             mood: outcome.findings.iter().map(|finding| finding.severity).max().map_or("none", Severity::as_str),
             tiles: tiles(outcome, touched.len()),
@@ -97,7 +97,9 @@ pub fn event_counts(host: &HostCoverage) -> [(u64, bool); 5] {
     [(start, true), (network, true), (end, false), (dns, true), (others, false)]
 }
 
-fn verdict(outcome: &Outcome, touched: usize) -> String {
+/// What was found, in one line.
+pub fn verdict(outcome: &Outcome) -> String {
+    let touched = outcome.findings.iter().map(|finding| finding.host.as_str()).collect::<BTreeSet<_>>().len();
     if outcome.findings.is_empty() {
         return if outcome.anything_usable() { "No findings".to_owned() } else { "Nothing could be read".to_owned() };
     }
