@@ -1,8 +1,8 @@
 //! The engine against `tests/vectors/eql-vectors.jsonl`: queries, events and the answers Elasticsearch gives, each with the source of the fact.
 
-mod toy;
-
 use serde_json::{Value as Json, json};
+
+use crate::toy;
 
 #[test]
 fn every_vector_gives_its_answer() {
