@@ -138,19 +138,12 @@ impl Event {
 
     /// The values of `field` as the document shows them: addresses as the text that Sysmon wrote, nothing cut.
     pub(super) fn value(&self, field: FieldId) -> Value<'_> {
-        let cells = self.plan.cells(field);
-        match cells {
-            [] => self.other(field),
-            [cell] => self.cell(*cell),
-            _ if field_of(field).is_some_and(|field| field.path.starts_with("related.")) => {
-                self.gathered(cells)
-            }
-            _ => cells
-                .iter()
-                .map(|cell| self.cell(*cell))
-                .find(|value| *value != Value::Missing)
-                .unwrap_or_default(),
+        let Some(supply) = self.plan.supply(field) else { return self.other(field) };
+        if supply.gathers {
+            return self.gathered(&supply.cells);
         }
+        let mut values = supply.cells.iter().map(|cell| self.cell(*cell));
+        values.find(|value| *value != Value::Missing).unwrap_or_default()
     }
 
     fn cell(&self, cell: Cell) -> Value<'_> {

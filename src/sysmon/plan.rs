@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::common::{COMMON, Common, LAST_RESORT};
-use super::fields::{EVENT_DATA, field_id, fields};
+use super::fields::{EVENT_DATA, field_id, field_of, fields};
 use super::schema::{DataField, EventSpec, Part, UNKNOWN_EVENT, events};
 use crate::eql::FieldId;
 
@@ -24,13 +24,23 @@ pub(super) enum Cell {
     Action,
 }
 
+/// How one field is supplied.
+#[derive(Debug)]
+pub(super) struct FieldSupply {
+    field: FieldId,
+    /// In order of preference.
+    pub(super) cells: Vec<Cell>,
+    /// Whether it holds what all cells give, each value once, instead of what the first gives: `related.*`.
+    pub(super) gathers: bool,
+}
+
 /// How to read events of one id.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The event's rows.
     pub(super) spec: &'static EventSpec,
-    /// The fields it supplies, by path, and the cells of each in order of preference.
-    supplied: Vec<(FieldId, Vec<Cell>)>,
+    /// The fields it supplies, by path.
+    supplied: Vec<FieldSupply>,
     /// For each field its place in `supplied`, or [`NOWHERE`].
     places: Vec<u16>,
 }
@@ -49,14 +59,18 @@ pub(super) fn plan(event_id: u32) -> &'static Plan {
 impl Plan {
     /// The cells that may give `field`, best first.
     pub(super) fn cells(&self, field: FieldId) -> &[Cell] {
-        let place = usize::try_from(field.0).ok().and_then(|place| self.places.get(place));
-        let entry = place.and_then(|place| self.supplied.get(usize::from(*place)));
-        entry.map_or(&[], |(_, cells)| cells)
+        self.supply(field).map_or(&[], |supply| &supply.cells)
+    }
+
+    /// How `field` is supplied; `None` when it is not.
+    pub(super) fn supply(&self, field: FieldId) -> Option<&FieldSupply> {
+        let place = self.places.get(usize::try_from(field.0).ok()?)?;
+        self.supplied.get(usize::from(*place))
     }
 
     /// The fields that events of this id may have, by path.
     pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
-        self.supplied.iter().map(|(field, _)| *field)
+        self.supplied.iter().map(|supply| supply.field)
     }
 
     /// The place of the data called `name` (in any case) in the event's table. Data mostly come in the table's order, so `expected` is tried first.
@@ -75,11 +89,14 @@ impl Plan {
         let last = std::iter::once((known(path), Cell::Common(common_time)));
         let mut cells: Vec<(FieldId, Cell)> = common.chain(own_cells(spec)).chain(data).chain(last).collect();
         cells.sort_by_key(|(field, _)| *field);
-        let mut supplied: Vec<(FieldId, Vec<Cell>)> = Vec::new();
+        let mut supplied: Vec<FieldSupply> = Vec::new();
         for (field, cell) in cells {
             match supplied.last_mut() {
-                Some((last, cells)) if *last == field => cells.push(cell),
-                _ => supplied.push((field, vec![cell])),
+                Some(last) if last.field == field => last.cells.push(cell),
+                _ => {
+                    let gathers = field_of(field).is_some_and(|field| field.path.starts_with("related."));
+                    supplied.push(FieldSupply { field, cells: vec![cell], gathers });
+                }
             }
         }
         let places = places(&supplied);
@@ -114,10 +131,10 @@ fn known(path: &str) -> FieldId {
 }
 
 /// `supplied` turned round: for each field, its place there.
-fn places(supplied: &[(FieldId, Vec<Cell>)]) -> Vec<u16> {
+fn places(supplied: &[FieldSupply]) -> Vec<u16> {
     let mut places = vec![NOWHERE; fields().len()];
-    for (place, (field, _)) in supplied.iter().enumerate() {
-        let entry = usize::try_from(field.0).ok().and_then(|field| places.get_mut(field));
+    for (place, supply) in supplied.iter().enumerate() {
+        let entry = usize::try_from(supply.field.0).ok().and_then(|field| places.get_mut(field));
         if let (Some(entry), Ok(place)) = (entry, u16::try_from(place)) {
             *entry = place;
         }

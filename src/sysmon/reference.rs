@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::fields::{Field, field_id, fields};
 use super::plan::{Cell, plan};
-use super::schema::{DataField, EventSpec, Layout, events};
+use super::schema::{DataField, EventSpec, Joint, Layout, Part, events};
 
 /// One field as `evql fields` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,9 @@ fn row(field: &'static Field) -> FieldRow {
 
 fn source(spec: &EventSpec, cell: Cell) -> Cow<'static, str> {
     match cell {
+        Cell::Data(_, Part::Joint(Joint::CommunityId)) => {
+            Cow::Borrowed("Protocol, both addresses and both ports")
+        }
         Cell::Data(slot, _) => Cow::Borrowed(spec.fields.get(slot).map_or("", |field| field.name)),
         Cell::Common(common) => common.describe(),
         Cell::Constant(text) => Cow::Owned(format!("always `{text}`")),
