@@ -4,7 +4,7 @@
 //! data stream `sysmon_operational`, 3.8.3 and newer. Adding a field is adding a row here and, for a new ECS path, a line in `ecs_fields.tsv`.
 
 use self::table::EVENTS;
-use super::derive::Part;
+pub use super::derive::{Joint, Part};
 
 mod table;
 

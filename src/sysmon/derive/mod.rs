@@ -1,4 +1,18 @@
-//! How a part of a data text becomes a value.
+//! How a part of a data text becomes a value: one small module per kind of text. It knows neither events nor ECS paths.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::eql::{Scalar, Value};
+use crate::time::Timestamp;
+
+pub(super) mod args;
+pub(super) mod community;
+pub(super) mod dns;
+mod domain;
+pub(super) mod hashes;
+pub(super) mod path;
+mod registry;
 
 /// Which part of a data text an ECS field takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,18 +47,12 @@ pub enum Part {
     Direction,
     /// `ipv6` for `true`, `ipv4` for `false`.
     NetworkType,
-    /// The name of the destination's port or else of the source's, from two data of the event.
-    PortName,
-    /// Community ID v1 of the connection, from five data of the event.
-    CommunityId,
     /// Whether the text is `true`.
     IsTrue,
     /// `true` or `false`, nothing else.
     TrueOrFalse,
     /// True for `Valid`, else nothing.
     IsValid,
-    /// A loaded library's verdict from Signed and SignatureStatus.
-    LibraryStatus,
     /// The hive's short name.
     RegistryHive,
     /// The path below the hive, value name included.
@@ -67,8 +75,98 @@ pub enum Part {
     AnswerData,
     /// The types of DNS answers.
     AnswerTypes,
-    /// The names in DNS answers.
-    AnswerHosts,
     /// The addresses in DNS answers.
     ResolvedAddresses,
+    /// Something that takes several data of the event.
+    Joint(Joint),
+}
+
+/// What several data of one event give together, whichever of them are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// The name of the destination's port, or else of the source's.
+    PortName,
+    /// Community ID v1 of the connection.
+    CommunityId,
+    /// A loaded library's verdict from Signed and SignatureStatus.
+    LibraryStatus,
+    /// The names in DNS answers, then the name asked for.
+    Hosts,
+}
+
+/// `part` of `text`, missing when the text does not have it. A [`Part::Joint`] is not to be had from one text.
+pub(super) fn single<'a>(part: Part, text: &'a str) -> Value<'a> {
+    match part {
+        Part::Text => string(Some(text)),
+        Part::Number => text.parse().map_or(Value::Missing, |number| Value::One(Scalar::Int(number))),
+        Part::Timestamp => date(Timestamp::parse(text)),
+        Part::PathName => string(path::name(text)),
+        Part::PathDirectory => string(path::directory(text)),
+        Part::PathExtension => string(path::extension(text)),
+        Part::Args => owned(args::split(text)),
+        Part::ArgsCount => i64::try_from(args::split(text).len())
+            .map_or(Value::Missing, |count| Value::One(Scalar::Int(count))),
+        Part::UserDomain => {
+            string(path::account(text).map(|(domain, _)| domain).filter(|domain| !domain.is_empty()))
+        }
+        Part::UserName => string(path::account(text).map(|(_, name)| name)),
+        Part::Hash(algorithm) => cow(hashes::one(text, algorithm)),
+        Part::Hashes => Value::from_vec(hashes::all(text).into_iter().map(Scalar::Str).collect()),
+        Part::Address => string(text.parse::<IpAddr>().is_ok().then_some(text)),
+        Part::Direction => {
+            string(boolean(text).map(|initiated| if initiated { "egress" } else { "ingress" }))
+        }
+        Part::NetworkType => string(boolean(text).map(|six| if six { "ipv6" } else { "ipv4" })),
+        Part::IsTrue => Value::One(Scalar::Bool(text == "true")),
+        Part::TrueOrFalse => boolean(text).map_or(Value::Missing, |value| Value::One(Scalar::Bool(value))),
+        Part::IsValid if text == "Valid" => Value::One(Scalar::Bool(true)),
+        Part::RegistryHive => string(registry::hive(text)),
+        Part::RegistryKey => string(registry::key(text)),
+        Part::RegistryValue => string(registry::value(text)),
+        Part::RegistryData => cow(Some(registry::Data::parse(text).into_text())),
+        Part::RegistryType => string(Some(registry::Data::parse(text).kind())),
+        Part::RegisteredDomain => {
+            cow(domain::parse(text).and_then(|domain| domain.registered).map(Cow::Owned))
+        }
+        Part::Subdomain => string(domain::parse(text).and_then(|domain| domain.subdomain)),
+        Part::TopLevelDomain => cow(domain::parse(text).map(|domain| Cow::Owned(domain.suffix))),
+        Part::DnsStatus => string(Some(dns::status(text))),
+        Part::AnswerData => strings(dns::answers(text).filter_map(|answer| answer.data)),
+        Part::AnswerTypes => strings(dns::answers(text).filter_map(|answer| answer.kind)),
+        Part::ResolvedAddresses => strings(dns::addresses(text)),
+        Part::IsValid | Part::Joint(_) => Value::Missing,
+    }
+}
+
+/// A string value, or missing.
+pub(super) fn string(text: Option<&str>) -> Value<'_> {
+    Value::from_str_opt(text)
+}
+
+/// A string value that may have had to be made, or missing.
+pub(super) fn cow(text: Option<Cow<'_, str>>) -> Value<'_> {
+    text.map_or(Value::Missing, |text| Value::One(Scalar::Str(text)))
+}
+
+/// String values, or missing when there is none.
+pub(super) fn strings<'a>(texts: impl Iterator<Item = &'a str>) -> Value<'a> {
+    Value::from_vec(texts.map(|text| Scalar::Str(Cow::Borrowed(text))).collect())
+}
+
+/// A date as Elasticsearch keeps it, in whole milliseconds, or missing.
+pub(super) fn date(time: Option<Timestamp>) -> Value<'static> {
+    time.map_or(Value::Missing, |time| Value::One(Scalar::Date(time.truncated_to_millis())))
+}
+
+/// `true` and `false`, as the event log renders booleans.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn owned(texts: Vec<String>) -> Value<'static> {
+    Value::from_vec(texts.into_iter().map(|text| Scalar::Str(Cow::Owned(text))).collect())
 }

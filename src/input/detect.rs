@@ -1,0 +1,134 @@
+//! What a source is, by its first bytes and never by its name. It reads nothing itself.
+
+use super::bytes::slice_at;
+
+/// Bytes of an EVTX file's header block (the chunks follow it).
+pub const FILE_HEADER_SIZE: usize = 4096;
+/// Bytes of an EVTX chunk.
+pub const CHUNK_SIZE: usize = 65_536;
+/// Bytes that [`detect`] needs of a source, unless it holds fewer: enough for the header block and the first chunk's magic.
+pub const HEAD_SIZE: usize = 4104;
+/// Bytes that [`chunk_beyond`] looks through: sixteen chunks.
+pub const SEARCH_SIZE: usize = 1_052_680;
+
+/// An EVTX file's first eight bytes.
+const FILE_MAGIC: &[u8] = b"ElfFile\0";
+/// An EVTX chunk's first eight bytes.
+pub(super) const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
+
+/// What a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No bytes at all.
+    Empty,
+    /// An event log.
+    Evtx,
+    /// An event log whose file header is destroyed: a chunk stands where the first one should.
+    EvtxWithoutHeader,
+    /// Events exported as XML.
+    Xml,
+    /// None of these, as far as its head says.
+    Other,
+}
+
+/// What a source is whose first [`HEAD_SIZE`] bytes are `head`.
+pub fn detect(head: &[u8]) -> Kind {
+    if head.is_empty() {
+        Kind::Empty
+    } else if head.starts_with(FILE_MAGIC) {
+        Kind::Evtx
+    } else if slice_at(head, FILE_HEADER_SIZE, CHUNK_MAGIC.len()) == Some(CHUNK_MAGIC) {
+        Kind::EvtxWithoutHeader
+    } else if is_event_xml(head) {
+        Kind::Xml
+    } else {
+        Kind::Other
+    }
+}
+
+/// Whether a chunk stands in `bytes`, a source's first [`SEARCH_SIZE`], where a chunk after the first should.
+pub fn chunk_beyond(bytes: &[u8]) -> bool {
+    let chunks = bytes.get(FILE_HEADER_SIZE..).unwrap_or_default().chunks(CHUNK_SIZE);
+    chunks.into_iter().any(|chunk| chunk.starts_with(CHUNK_MAGIC))
+}
+
+/// Whether `head` begins like a run of `<Event>` elements, rooted or not, in UTF-8 or UTF-16.
+fn is_event_xml(head: &[u8]) -> bool {
+    let ascii: String = match head {
+        [0xFF, 0xFE, rest @ ..] => every_other(rest, 0),
+        [0xFE, 0xFF, rest @ ..] => every_other(rest, 1),
+        [b'<', 0, ..] => every_other(head, 0),
+        [0, b'<', ..] => every_other(head, 1),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => rest.iter().copied().map(char::from).collect(),
+        _ => head.iter().copied().map(char::from).collect(),
+    };
+    let text = ascii.trim_start();
+    let begins = |tag: &str| text.strip_prefix(tag).is_some_and(ends_name);
+    begins("<Event")
+        || begins("<Events")
+        || (text.starts_with("<?xml") || text.starts_with("<!--"))
+            && text.match_indices("<Event").any(|(at, tag)| {
+                let rest = text.get(at.saturating_add(tag.len())..).unwrap_or_default();
+                ends_name(rest) || rest.strip_prefix('s').is_some_and(ends_name)
+            })
+}
+
+fn ends_name(rest: &str) -> bool {
+    rest.starts_with(|next: char| next.is_ascii_whitespace() || next == '>' || next == '/')
+}
+
+/// The ASCII characters of UTF-16 whose low bytes stand at `first`, `first` + 2, …
+fn every_other(bytes: &[u8], first: usize) -> String {
+    bytes.iter().skip(first).step_by(2).copied().map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(unit).collect()
+    }
+
+    #[test]
+    fn content_decides() {
+        let mut headless = vec![0; HEAD_SIZE];
+        headless[FILE_HEADER_SIZE..].copy_from_slice(CHUNK_MAGIC);
+        for (head, kind) in [
+            (&b""[..], Kind::Empty),
+            (b"ElfFile\0", Kind::Evtx),
+            (b"ElfFile", Kind::Other),
+            (&headless, Kind::EvtxWithoutHeader),
+            (b"<Event xmlns='x'>", Kind::Xml),
+            (b"\xEF\xBB\xBF  <Events>", Kind::Xml),
+            (b"<?xml version='1.0'?>\r\n<Events><Event>", Kind::Xml),
+            (b"<?xml version='1.0'?>\r\n<Task>", Kind::Other),
+            (b"<?xml version='1.0'?>\r\n<EventTrigger>", Kind::Other),
+            (b"<EventLog>", Kind::Other),
+            (b"just text <Event>", Kind::Other),
+        ] {
+            assert_eq!(detect(head), kind, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn utf16_is_read_with_and_without_a_mark() {
+        for text in
+            ["<Event>", "\u{FEFF}<Events>", "\u{FEFF}<?xml version=\"1.0\" encoding=\"utf-16\"?><Events>"]
+        {
+            assert_eq!(detect(&utf16(text, u16::to_le_bytes)), Kind::Xml, "{text}");
+            assert_eq!(detect(&utf16(text, u16::to_be_bytes)), Kind::Xml, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_chunk_is_found_only_where_one_can_stand() {
+        let mut bytes = vec![0; FILE_HEADER_SIZE + 2 * CHUNK_SIZE];
+        assert!(!chunk_beyond(&bytes));
+        bytes[FILE_HEADER_SIZE + CHUNK_SIZE + 1..][..8].copy_from_slice(CHUNK_MAGIC);
+        assert!(!chunk_beyond(&bytes));
+        bytes[FILE_HEADER_SIZE + CHUNK_SIZE..][..8].copy_from_slice(CHUNK_MAGIC);
+        assert!(chunk_beyond(&bytes));
+        assert_eq!(SEARCH_SIZE, FILE_HEADER_SIZE + 16 * CHUNK_SIZE + CHUNK_MAGIC.len());
+    }
+}

@@ -1,0 +1,123 @@
+//! One EVTX chunk → the records in it. It opens no file, and trusts no number in the chunk.
+//!
+//! The chunk's own checksums are verified first; then [`records`] finds where records stand, and [`fast`] or [`slow`] reads each. A record that one of
+//! them cannot read costs no other.
+
+mod fast;
+mod header;
+mod records;
+mod slow;
+
+pub use header::FileHeader;
+
+use crate::finding::{Damage, DamageKind};
+
+use super::record::Position;
+use super::visit::{ReaderKind, Visitor, offer};
+use fast::FastReader;
+use header::ChunkHeader;
+use records::{RECORD_HEADER_SIZE, Span};
+use slow::Rendered;
+
+/// A chunk's bytes and place.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Its number in the file, from 0.
+    pub number: u64,
+    /// Its 65,536 bytes; zeroes stand for what the file does not hold.
+    pub bytes: &'a [u8],
+    /// Whether the file ends inside it.
+    pub truncated: bool,
+}
+
+/// Reads chunks; keeps what it learnt of their templates.
+#[derive(Debug, Default)]
+pub struct ChunkReader {
+    kind: ReaderKind,
+    fast: FastReader,
+}
+
+impl ChunkReader {
+    /// A reader that decodes records with `kind`.
+    pub fn new(kind: ReaderKind) -> Self {
+        Self { kind, fast: FastReader::default() }
+    }
+
+    /// Reads `chunk` of the source that reports call `source`, and tells `visitor`. A chunk of nothing but zeroes is unused space and tells nothing.
+    pub fn read(&mut self, source: &str, chunk: Chunk<'_>, visitor: &mut dyn Visitor) {
+        let place = Place { source, chunk: chunk.number };
+        let Some(header) = ChunkHeader::parse(chunk.bytes) else {
+            if chunk.bytes.iter().any(|&byte| byte != 0) {
+                visitor.damage(place.chunk(DamageKind::Chunk, true, "it does not begin as a chunk does"));
+            }
+            return;
+        };
+        if !header.header_ok {
+            visitor.damage(place.chunk(DamageKind::Checksum, false, "the chunk header's checksum is wrong"));
+        }
+        if !header.records_ok && !chunk.truncated {
+            visitor.damage(place.chunk(DamageKind::Checksum, false, "the records' checksum is wrong"));
+        }
+        let walked = records::spans(chunk.bytes, &header);
+        self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
+        if let Some(at) = walked.short.filter(|_| !chunk.truncated) {
+            let reason =
+                format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
+            visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
+        }
+    }
+
+    fn read_spans(&mut self, place: &Place<'_>, bytes: &[u8], spans: &[Span], visitor: &mut dyn Visitor) {
+        let mut rendered = None;
+        self.fast.enter_chunk();
+        for (index, span) in spans.iter().enumerate() {
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let position = Position { chunk: place.chunk, record: number };
+            let binxml = match span {
+                Span::Record(binxml) => binxml,
+                Span::Broken(at) => {
+                    let reason = format!("no record stands at offset {at:#x}, where one should");
+                    visitor.damage(place.record(number, &reason));
+                    continue;
+                }
+            };
+            if self.kind == ReaderKind::Fast && self.fast.read(bytes, binxml.clone(), position, visitor) {
+                continue;
+            }
+            let rendered = rendered.get_or_insert_with(|| Rendered::new(bytes, spans));
+            match rendered.take(index) {
+                Ok(mut record) => {
+                    record.position = position;
+                    offer(record, visitor);
+                }
+                Err(reason) => {
+                    let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
+                    visitor.damage(
+                        place.record(
+                            number,
+                            &format!("the record at offset {at:#x} cannot be read: {reason}"),
+                        ),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Where damage is.
+struct Place<'a> {
+    source: &'a str,
+    chunk: u64,
+}
+
+impl Place<'_> {
+    fn chunk(&self, kind: DamageKind, lost: bool, reason: &str) -> Damage {
+        let source = self.source.to_owned();
+        Damage { source, chunk: Some(self.chunk), record: None, kind, reason: reason.to_owned(), lost }
+    }
+
+    fn record(&self, number: u32, reason: &str) -> Damage {
+        let record = Some(u64::from(number));
+        Damage { record, ..self.chunk(DamageKind::Record, true, reason) }
+    }
+}

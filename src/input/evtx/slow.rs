@@ -1,0 +1,102 @@
+//! The slow, exact reader: renders a chunk's records to XML with the `evtx` crate and reads that. It decides nothing about which records there are.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use evtx::err::EvtxError;
+use evtx::{EvtxChunkData, ParserSettings};
+
+use crate::input::detect::CHUNK_SIZE;
+use crate::input::event_xml;
+use crate::input::record::RawRecord;
+
+use super::records::{RECORD_HEADER_SIZE, Span};
+
+/// A record, or why it could not be read.
+pub(super) type Outcome = Result<RawRecord, String>;
+
+/// The records of one chunk, one outcome for each span; a span that is no record gives an error that nobody asks for.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl Rendered {
+    /// Renders the records of `chunk` that stand at `spans`.
+    pub(super) fn new(chunk: &[u8], spans: &[Span]) -> Self {
+        let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+        outcomes.resize_with(spans.len(), || None);
+        if let Err(reason) = render(chunk, spans, &mut outcomes) {
+            outcomes.fill_with(|| Some(Err(reason.clone())));
+        }
+        Self { outcomes }
+    }
+
+    /// Takes what became of the record at `spans[index]`.
+    pub(super) fn take(&mut self, index: usize) -> Outcome {
+        let outcome = self.outcomes.get_mut(index).and_then(Option::take);
+        outcome.unwrap_or_else(|| Err("the record could not be reached".to_owned()))
+    }
+}
+
+fn render(chunk: &[u8], spans: &[Span], outcomes: &mut [Option<Outcome>]) -> Result<(), String> {
+    let settings = Arc::new(ParserSettings::default().indent(false).num_threads(1));
+    let mut data = EvtxChunkData::new(prepared(chunk, spans), false).map_err(|error| chain(&error))?;
+    let mut parsed = data.parse(settings).map_err(|error| chain(&error))?;
+    for item in parsed.iter() {
+        let (id, outcome) = match item {
+            Ok(record) => (record.event_record_id, read(record)),
+            Err(EvtxError::FailedToParseRecord { record_id, source }) => (record_id, Err(chain(&*source))),
+            Err(_) => continue,
+        };
+        let slot = usize::try_from(id).ok().and_then(|index| outcomes.get_mut(index));
+        if let Some(slot @ None) = slot {
+            *slot = Some(outcome);
+        }
+    }
+    Ok(())
+}
+
+fn read(record: evtx::EvtxRecord<'_>) -> Outcome {
+    let rendered = record.into_xml().map_err(|error| chain(&error))?;
+    event_xml::parse(&rendered.data)
+}
+
+/// A copy of `chunk` that makes the crate's walk see exactly the records of `spans`, each with its index for an id. The record headers' ids and times
+/// are evidence for nothing, and the crate refuses a time past the year 9999. Names are read where they stand, because one bad entry in the string
+/// table would cost the whole chunk.
+fn prepared(chunk: &[u8], spans: &[Span]) -> Vec<u8> {
+    let mut copy = chunk.to_vec();
+    let last = spans.len().saturating_sub(1);
+    let size = u32::try_from(CHUNK_SIZE).unwrap_or(u32::MAX);
+    put(&mut copy, 24, &0_u64.to_le_bytes());
+    put(&mut copy, 32, &u64::try_from(last).unwrap_or(u64::MAX).to_le_bytes());
+    put(&mut copy, 44, &size.to_le_bytes());
+    put(&mut copy, 48, &size.to_le_bytes());
+    put(&mut copy, 128, &[0; 384]);
+    for (index, span) in (0_u64..).zip(spans) {
+        if let Span::Record(Range { start, .. }) = span {
+            let header = start.saturating_sub(RECORD_HEADER_SIZE);
+            put(&mut copy, header.saturating_add(8), &index.to_le_bytes());
+            put(&mut copy, header.saturating_add(16), &[0; 8]);
+        }
+    }
+    copy
+}
+
+fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(place) = at.checked_add(bytes.len()).and_then(|end| data.get_mut(at..end)) {
+        place.copy_from_slice(bytes);
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

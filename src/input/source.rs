@@ -1,0 +1,285 @@
+//! One source, opened and read once, in order: blocks of pieces for others to read, its SHA-256 on the way. It looks into no piece.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use crate::finding::{Damage, DamageKind};
+use crate::time::Timestamp;
+
+use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
+use super::evtx::{Chunk, FileHeader};
+use super::walk::Source;
+use super::xml::{EventStream, ExportedEvent};
+
+mod chunks;
+
+use chunks::ChunkStream;
+
+/// How to read sources.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceOptions {
+    /// Take the SHA-256 of every byte on the way.
+    pub hash: bool,
+}
+
+/// What became of opening a source.
+#[derive(Debug)]
+pub enum Opened {
+    /// A log.
+    Log(Box<SourceFile>),
+    /// Plainly something else that a folder holds; it has so many bytes.
+    Skipped(u64),
+    /// Named as evidence, but not readable as such.
+    Failed(Damage),
+}
+
+/// Opens `source` and decides by its first bytes what it is.
+pub fn open(source: &Source, options: SourceOptions) -> Opened {
+    let opened = File::open(&source.path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Opened::Failed(failure(&source.name, &format!("cannot be opened: {error}"))),
+    };
+    let stat = Stat::of(&metadata);
+    let reader = Tap { reader: Box::new(file), hash: options.hash.then(Sha256::new), read: 0, error: None };
+    let expected = source.named || source.name.to_ascii_lowercase().contains(".evtx");
+    SourceFile::start(source.name.clone(), reader, expected, Some((source.path.clone(), stat)))
+}
+
+/// An event log that is being read.
+#[derive(Debug)]
+pub struct SourceFile {
+    name: String,
+    tap: Tap,
+    content: Content,
+    /// Where it is and how it stood when it was opened; `None` for one that is no file.
+    file: Option<(PathBuf, Stat)>,
+    damages: Vec<Damage>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Evtx(ChunkStream),
+    Xml(EventStream),
+}
+
+/// What is known of a source once it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// Bytes read.
+    pub size: u64,
+    /// Last modification, by the file system, when it was opened.
+    pub modified: Option<Timestamp>,
+    /// SHA-256 of the bytes, lower-case hex; `None` when hashing was off.
+    pub sha256: Option<String>,
+    /// EVTX chunks that are not unused space; 0 for an export.
+    pub chunks: u64,
+    /// The EVTX file header, where there is one.
+    pub header: Option<FileHeader>,
+    /// What was wrong with the source as a whole, in order.
+    pub damages: Vec<Damage>,
+}
+
+impl SourceFile {
+    /// Starts on `reader`. `expected` says that it was meant to be a log: then being none is a damage.
+    fn start(name: String, mut tap: Tap, expected: bool, file: Option<(PathBuf, Stat)>) -> Opened {
+        let mut head = Vec::new();
+        tap.fill(&mut head, HEAD_SIZE);
+        let mut kind = detect(&head);
+        if kind == Kind::Other {
+            let more = SEARCH_SIZE.saturating_sub(head.len());
+            tap.fill(&mut head, more);
+            if chunk_beyond(&head) {
+                kind = Kind::EvtxWithoutHeader;
+            }
+        }
+        if let Some(error) = &tap.error {
+            return Opened::Failed(failure(&name, &format!("cannot be read: {error}")));
+        }
+        let size = file.as_ref().map_or(tap.read, |(_, stat)| stat.size);
+        let no_evidence =
+            |reason: &str| Opened::Failed(Damage { kind: DamageKind::NotEvidence, ..failure(&name, reason) });
+        let mut damages = Vec::new();
+        let content = match kind {
+            Kind::Evtx => Content::Evtx(ChunkStream::new(&name, head, true, &mut damages)),
+            Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(&name, head, false, &mut damages)),
+            Kind::Xml => Content::Xml(EventStream::new(head)),
+            Kind::Empty if expected => return no_evidence("the file is empty"),
+            Kind::Other if expected => {
+                return no_evidence("its content is no event log, neither EVTX nor events exported as XML");
+            }
+            Kind::Empty | Kind::Other => return Opened::Skipped(size),
+        };
+        Opened::Log(Box::new(Self { name, tap, content, file, damages }))
+    }
+
+    /// The source's name as reports print it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next block, of at most `max_chunks` chunks or some such amount of an export; `None` at the end.
+    pub fn next_block(&mut self, max_chunks: usize) -> Option<Block> {
+        let size_hint =
+            self.file.as_ref().map_or(u64::MAX, |(_, stat)| stat.size.saturating_sub(self.tap.read));
+        match &mut self.content {
+            Content::Evtx(chunks) => {
+                chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
+            }
+            Content::Xml(events) => {
+                events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
+            }
+        }
+    }
+
+    /// What is known at the end. Called before the end, it tells of what was read so far.
+    pub fn finish(mut self) -> Finished {
+        if let Some(error) = self.tap.error.take() {
+            let reason = format!("reading stopped after {} bytes: {error}", self.tap.read);
+            self.damages.push(failure(&self.name, &reason));
+        }
+        let modified = self.file.as_ref().and_then(|(_, stat)| stat.modified);
+        if let Some((path, before)) = &self.file {
+            let now = std::fs::metadata(path).ok();
+            if now.is_none_or(|now| Stat::of(&now) != *before) {
+                let reason = "the file changed while it was read; copy it and read the copy";
+                self.damages.push(Damage { lost: false, ..failure(&self.name, reason) });
+            }
+        }
+        let (chunks, header) = match &self.content {
+            Content::Evtx(chunks) => (chunks.used(), chunks.header()),
+            Content::Xml(_) => (0, None),
+        };
+        let sha256 = self.tap.hash.take().map(|hash| hex(&hash.finalize()));
+        Finished { size: self.tap.read, modified, sha256, chunks, header, damages: self.damages }
+    }
+}
+
+/// A run of bytes of a source, taken apart into pieces that can be read on any thread.
+#[derive(Debug)]
+pub struct Block {
+    pieces: Pieces,
+}
+
+#[derive(Debug)]
+enum Pieces {
+    Chunks { bytes: Vec<u8>, first: u64, truncated: bool },
+    Events { text: String, ranges: Vec<Range<usize>>, first: u32 },
+}
+
+impl Block {
+    /// How many pieces it has.
+    pub fn len(&self) -> usize {
+        match &self.pieces {
+            Pieces::Chunks { bytes, .. } => bytes.len() / CHUNK_SIZE,
+            Pieces::Events { ranges, .. } => ranges.len(),
+        }
+    }
+
+    /// Whether it has no pieces.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The piece at `index`, counted from 0.
+    pub fn piece(&self, index: usize) -> Option<Piece<'_>> {
+        match &self.pieces {
+            Pieces::Chunks { bytes, first, truncated } => {
+                let bytes = bytes.chunks_exact(CHUNK_SIZE).nth(index)?;
+                let number = first.saturating_add(u64::try_from(index).ok()?);
+                let truncated = *truncated && index.saturating_add(1) == self.len();
+                Some(Piece::Chunk(Chunk { number, bytes, truncated }))
+            }
+            Pieces::Events { text, ranges, first } => {
+                let number = first.saturating_add(u32::try_from(index).ok()?);
+                Some(Piece::Event(ExportedEvent { number, text: text.get(ranges.get(index)?.clone())? }))
+            }
+        }
+    }
+
+    /// All pieces in order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        (0..self.len()).filter_map(|index| self.piece(index))
+    }
+
+    pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, truncated: bool) -> Self {
+        Self { pieces: Pieces::Chunks { bytes, first, truncated } }
+    }
+
+    pub(super) fn of_events(text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
+        Self { pieces: Pieces::Events { text, ranges, first } }
+    }
+}
+
+/// A part of a source that can be read without the rest.
+#[derive(Debug, Clone, Copy)]
+pub enum Piece<'a> {
+    /// An EVTX chunk.
+    Chunk(Chunk<'a>),
+    /// An `<Event>` of an export.
+    Event(ExportedEvent<'a>),
+}
+
+/// A reader that counts and hashes what it reads, and remembers why it stopped.
+pub(super) struct Tap {
+    reader: Box<dyn Read + Send>,
+    hash: Option<Sha256>,
+    read: u64,
+    error: Option<io::Error>,
+}
+
+impl Tap {
+    /// Appends up to `limit` bytes to `buffer`: fewer only at the end of the source, or where reading it fails.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, limit: usize) {
+        let start = buffer.len();
+        if self.error.is_none() {
+            let mut limited = (&mut self.reader).take(u64::try_from(limit).unwrap_or(u64::MAX));
+            self.error = limited.read_to_end(buffer).err();
+        }
+        let new = buffer.get(start..).unwrap_or_default();
+        self.read = self.read.saturating_add(u64::try_from(new.len()).unwrap_or(u64::MAX));
+        if let Some(hash) = &mut self.hash {
+            hash.update(new);
+        }
+    }
+
+    /// Whether reading failed.
+    pub(super) fn failed(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tap").field("read", &self.read).field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+/// How a file stood at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stat {
+    size: u64,
+    modified: Option<Timestamp>,
+}
+
+impl Stat {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        let elapsed =
+            metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let millis = elapsed.and_then(|elapsed| i64::try_from(elapsed.as_millis()).ok());
+        Self { size: metadata.len(), modified: millis.map(Timestamp::from_unix_millis) }
+    }
+}
+
+fn failure(source: &str, reason: &str) -> Damage {
+    let (kind, reason) = (DamageKind::Unreadable, reason.to_owned());
+    Damage { source: source.to_owned(), chunk: None, record: None, kind, reason, lost: true }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

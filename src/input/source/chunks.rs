@@ -1,0 +1,161 @@
+//! The chunks of an EVTX file in order, to the end of the file whatever its header says. It looks into no chunk that is not zeroed.
+
+use crate::finding::{Damage, DamageKind};
+use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
+use crate::input::evtx::FileHeader;
+
+use super::{Block, Tap};
+
+/// An EVTX file's chunks, being read.
+#[derive(Debug)]
+pub(super) struct ChunkStream {
+    name: String,
+    header: Option<FileHeader>,
+    /// Bytes of the first chunks that were read while the source was looked at.
+    ahead: Vec<u8>,
+    next: u64,
+    used: u64,
+    /// The first of the zeroed chunks since the last one in use.
+    zeroed_since: Option<u64>,
+    ended: bool,
+}
+
+impl ChunkStream {
+    /// Starts on a source that begins with `head`, the file header included.
+    pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
+        let header = if has_header { FileHeader::parse(&head) } else { None };
+        let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
+        let stream =
+            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, zeroed_since: None, ended: false };
+        stream.check_header(has_header, head.len(), damages);
+        stream
+    }
+
+    fn check_header(&self, has_header: bool, header_len: usize, damages: &mut Vec<Damage>) {
+        let mut wrong =
+            |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
+        match &self.header {
+            _ if !has_header => wrong("the file header is destroyed; the chunks were read all the same"),
+            Some(header) if !header.checksum_ok => {
+                wrong("the file header's checksum is wrong; the chunks were read all the same")
+            }
+            Some(FileHeader { major, minor, .. }) if *major != 3 || !(1..=2).contains(minor) => {
+                wrong(&format!("the file is of version {major}.{minor}; it was read as 3.1"));
+            }
+            _ => {}
+        }
+        if header_len < FILE_HEADER_SIZE {
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends inside its header".to_owned(),
+            ));
+        } else if self.ahead.is_empty() {
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends after its header".to_owned(),
+            ));
+        }
+    }
+
+    /// The file header, where there is one.
+    pub(super) fn header(&self) -> Option<FileHeader> {
+        self.header
+    }
+
+    /// Chunks so far that are not zeroed.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The next at most `max_chunks` chunks. `size_hint` tells how many bytes the file probably still holds.
+    pub(super) fn next_block(
+        &mut self,
+        tap: &mut Tap,
+        max_chunks: usize,
+        size_hint: u64,
+        damages: &mut Vec<Damage>,
+    ) -> Option<Block> {
+        if self.ended {
+            return None;
+        }
+        let limit = max_chunks.max(1).saturating_mul(CHUNK_SIZE);
+        let mut bytes = std::mem::take(&mut self.ahead);
+        if bytes.len() > limit {
+            self.ahead = bytes.split_off(limit);
+        } else {
+            let wanted = limit.saturating_sub(bytes.len());
+            bytes.reserve_exact(usize::try_from(size_hint).unwrap_or(wanted).saturating_add(1).min(wanted));
+            tap.fill(&mut bytes, wanted);
+        }
+        let cut = bytes.len() % CHUNK_SIZE;
+        self.ended = bytes.len() < limit;
+        if cut > 0 {
+            self.pad(&mut bytes, cut, tap.failed(), damages);
+        }
+        let first = self.next;
+        for chunk in bytes.chunks_exact(CHUNK_SIZE) {
+            self.account(chunk, damages);
+        }
+        if self.ended {
+            self.check_end(tap.failed(), damages);
+        }
+        (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, cut > 0))
+    }
+
+    /// Fills the last chunk, of which the file holds only `cut` bytes, with zeroes.
+    fn pad(&self, bytes: &mut Vec<u8>, cut: usize, failed: bool, damages: &mut Vec<Damage>) {
+        let number = self.next.saturating_add(u64::try_from(bytes.len() / CHUNK_SIZE).unwrap_or(u64::MAX));
+        let start = bytes.len().saturating_sub(cut);
+        let lost = bytes.iter().skip(start).any(|&byte| byte != 0);
+        if !failed {
+            let reason = format!("the file ends {cut} bytes into a chunk of {CHUNK_SIZE}");
+            damages.push(self.damage(DamageKind::Truncated, Some(number), lost, reason));
+        }
+        bytes.resize(start.saturating_add(CHUNK_SIZE), 0);
+    }
+
+    /// Counts `chunk`. Zeroed chunks are unused space only when none in use follows.
+    fn account(&mut self, chunk: &[u8], damages: &mut Vec<Damage>) {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        let zeroed = chunk.starts_with(&[0; 8]) && chunk.iter().all(|&byte| byte == 0);
+        if zeroed {
+            self.zeroed_since.get_or_insert(number);
+            return;
+        }
+        self.used = self.used.saturating_add(1);
+        if let Some(first) = self.zeroed_since.take() {
+            damages.push(self.zeroed(first, number.saturating_sub(1)));
+        }
+    }
+
+    /// Compares what the file holds with what its header tells of; a failed read has its own damage.
+    fn check_end(&self, failed: bool, damages: &mut Vec<Damage>) {
+        let Some(header) = self.header.filter(|header| header.checksum_ok && !failed) else { return };
+        let told = u64::from(header.chunk_count);
+        if let Some(first) = self.zeroed_since.filter(|&first| first < told) {
+            damages.push(self.zeroed(first, told.min(self.next).saturating_sub(1)));
+        }
+        if told > self.next && self.next > 0 {
+            let reason = format!("the file header tells of {told} chunks, the file holds {}", self.next);
+            damages.push(self.damage(DamageKind::Truncated, None, true, reason));
+        }
+    }
+
+    fn zeroed(&self, first: u64, last: u64) -> Damage {
+        let reason = if first == last {
+            "it is zeroed, among chunks that are in use".to_owned()
+        } else {
+            format!("it and the chunks up to {last} are zeroed, among chunks that are in use")
+        };
+        self.damage(DamageKind::Chunk, Some(first), true, reason)
+    }
+
+    fn damage(&self, kind: DamageKind, chunk: Option<u64>, lost: bool, reason: String) -> Damage {
+        Damage { source: self.name.clone(), chunk, record: None, kind, reason, lost }
+    }
+}

@@ -1,0 +1,108 @@
+//! A Sysmon event as the ECS document that Elastic's pipeline would have made. It decides no value: they are the event's.
+
+use serde_json::{Map, Value as Json};
+
+use super::derive::dns;
+use super::event::Event;
+use super::fields::{EVENT_DATA, field_of};
+use crate::eql::{Scalar, Value};
+
+/// Fields that are arrays in Elastic's documents even when they hold one value.
+const ARRAYS: [&str; 11] = [
+    "dns.resolved_ip",
+    "event.category",
+    "event.outcome",
+    "event.type",
+    "process.args",
+    "process.parent.args",
+    "registry.data.strings",
+    "related.hash",
+    "related.hosts",
+    "related.ip",
+    "related.user",
+];
+
+/// The whole document: nested objects with sorted keys; addresses as Sysmon wrote them; times in ISO 8601 with milliseconds; under `winlog.event_data`,
+/// as strings, what the mapping leaves there and whatever data the table does not know.
+pub fn document(event: &Event) -> Map<String, Json> {
+    let mut document = Map::new();
+    for id in event.supplied() {
+        let Some(field) = field_of(id) else { continue };
+        let path = field.path.as_str();
+        if let Some(json) = json(event.value(id), ARRAYS.contains(&path)) {
+            insert(&mut document, path, json);
+        }
+    }
+    nest_answers(event, &mut document);
+    add_others(event, &mut document);
+    document
+}
+
+/// `dns.answers` is a list of objects, which the two flat fields that rules see do not show.
+fn nest_answers(event: &Event, document: &mut Map<String, Json>) {
+    let Some(Json::Object(dns)) = document.get_mut("dns") else { return };
+    let Some(answers) = dns.get_mut("answers") else { return };
+    let results = event.named("QueryResults").map(dns::answers).into_iter().flatten();
+    let objects = results.map(|answer| {
+        let data = answer.data.map(|data| ("data".to_owned(), Json::from(data)));
+        let kind = answer.kind.map(|kind| ("type".to_owned(), Json::from(kind)));
+        Json::Object(data.into_iter().chain(kind).collect())
+    });
+    *answers = Json::Array(objects.collect());
+}
+
+/// Names that the table does not know are kept whole, dots included.
+fn add_others(event: &Event, document: &mut Map<String, Json>) {
+    let mut others = event.others().peekable();
+    if others.peek().is_none() {
+        return;
+    }
+    let Some(winlog) = document.entry("winlog").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
+    else {
+        return;
+    };
+    if let Some(data) = winlog.entry("event_data").or_insert_with(|| Json::Object(Map::new())).as_object_mut()
+    {
+        for (name, text) in others {
+            data.entry(name.into_owned()).or_insert_with(|| Json::from(text));
+        }
+        data.sort_keys();
+    }
+    winlog.sort_keys();
+}
+
+/// `value` as JSON; `None` when it is missing.
+fn json(value: Value<'_>, array: bool) -> Option<Json> {
+    match value {
+        Value::Missing => None,
+        Value::One(one) if array => Some(Json::Array(vec![scalar(one)])),
+        Value::One(one) => Some(scalar(one)),
+        Value::Many(many) => Some(Json::Array(many.into_iter().map(scalar).collect())),
+    }
+}
+
+fn scalar(scalar: Scalar<'_>) -> Json {
+    match scalar {
+        Scalar::Str(text) => Json::from(text.into_owned()),
+        Scalar::Int(number) => Json::from(number),
+        Scalar::Float(number) => Json::from(number),
+        Scalar::Bool(value) => Json::from(value),
+        Scalar::Ip(address) => Json::from(address.to_string()),
+        Scalar::Date(time) => Json::from(time.to_iso_millis()),
+    }
+}
+
+/// Puts `json` at the dotted `path`, making the objects on the way. A path through something that is no object is dropped: the schema has none.
+fn insert(document: &mut Map<String, Json>, path: &str, json: Json) {
+    let (parents, name) = match path.strip_prefix(EVENT_DATA) {
+        Some(name) => ("winlog.event_data", name),
+        None => path.rsplit_once('.').unwrap_or(("", path)),
+    };
+    let mut object = document;
+    for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
+        let next = object.entry(parent).or_insert_with(|| Json::Object(Map::new()));
+        let Some(next) = next.as_object_mut() else { return };
+        object = next;
+    }
+    object.insert(name.to_owned(), json);
+}

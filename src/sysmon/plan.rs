@@ -1,0 +1,159 @@
+//! The table turned round, once: for an event id, which cells of the record give each ECS field. It reads no record.
+
+use std::sync::LazyLock;
+
+use super::common::{COMMON, Common, LAST_RESORT};
+use super::fields::{EVENT_DATA, field_id, field_of, fields};
+use super::schema::{DataField, EventSpec, Part, UNKNOWN_EVENT, events};
+use crate::eql::FieldId;
+
+/// Where one value of a field comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell {
+    /// A part of the data at a place of the event's table.
+    Data(usize, Part),
+    /// What all Sysmon events carry.
+    Common(Common),
+    /// The same text in every event of the id.
+    Constant(&'static str),
+    /// `event.category`
+    Category,
+    /// `event.type`
+    Kind,
+    /// `event.action`
+    Action,
+}
+
+/// How one field is supplied.
+#[derive(Debug)]
+pub(super) struct FieldSupply {
+    field: FieldId,
+    /// In order of preference.
+    pub(super) cells: Vec<Cell>,
+    /// Whether it holds what all cells give, each value once, instead of what the first gives: `related.*`.
+    pub(super) gathers: bool,
+}
+
+/// How to read events of one id.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The event's rows.
+    pub(super) spec: &'static EventSpec,
+    /// The fields it supplies, by path.
+    supplied: Vec<FieldSupply>,
+    /// For each field its place in `supplied`, or [`NOWHERE`].
+    places: Vec<u16>,
+}
+
+const NOWHERE: u16 = u16::MAX;
+
+static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| events().iter().map(Plan::new).collect());
+static UNKNOWN: LazyLock<Plan> = LazyLock::new(|| Plan::new(&UNKNOWN_EVENT));
+
+/// The plan for `event_id`; for an id that the table lacks, one that reads only what all events share.
+pub(super) fn plan(event_id: u32) -> &'static Plan {
+    let place = PLANS.binary_search_by_key(&event_id, |plan| plan.spec.id);
+    place.ok().and_then(|place| PLANS.get(place)).unwrap_or(&UNKNOWN)
+}
+
+impl Plan {
+    /// The cells that may give `field`, best first.
+    pub(super) fn cells(&self, field: FieldId) -> &[Cell] {
+        self.supply(field).map_or(&[], |supply| &supply.cells)
+    }
+
+    /// How `field` is supplied; `None` when it is not.
+    pub(super) fn supply(&self, field: FieldId) -> Option<&FieldSupply> {
+        let place = self.places.get(usize::try_from(field.0).ok()?)?;
+        self.supplied.get(usize::from(*place))
+    }
+
+    /// The fields that events of this id may have, by path.
+    pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
+        self.supplied.iter().map(|supply| supply.field)
+    }
+
+    /// The place of the data called `name` (in any case) in the event's table. Data mostly come in the table's order, so `expected` is tried first.
+    pub(super) fn slot(&self, name: &str, expected: usize) -> Option<usize> {
+        let fields = self.spec.fields;
+        if fields.get(expected).is_some_and(|field| field.name == name) {
+            return Some(expected);
+        }
+        fields.iter().position(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    fn new(spec: &'static EventSpec) -> Self {
+        let common = COMMON.iter().map(|(path, common)| (known(path), Cell::Common(*common)));
+        let data = spec.fields.iter().enumerate().flat_map(|(slot, data)| data_cells(slot, data));
+        let (path, common_time) = LAST_RESORT;
+        let last = std::iter::once((known(path), Cell::Common(common_time)));
+        let mut cells: Vec<(FieldId, Cell)> = common.chain(own_cells(spec)).chain(data).chain(last).collect();
+        cells.sort_by_key(|(field, _)| *field);
+        let mut supplied: Vec<FieldSupply> = Vec::new();
+        for (field, cell) in cells {
+            match supplied.last_mut() {
+                Some(last) if last.field == field => last.cells.push(cell),
+                _ => {
+                    let gathers = field_of(field).is_some_and(|field| field.path.starts_with("related."));
+                    supplied.push(FieldSupply { field, cells: vec![cell], gathers });
+                }
+            }
+        }
+        let places = places(&supplied);
+        Self { spec, supplied, places }
+    }
+}
+
+/// What the id alone decides.
+fn own_cells(spec: &'static EventSpec) -> Vec<(FieldId, Cell)> {
+    let mut cells: Vec<_> =
+        spec.constants.iter().map(|(path, text)| (known(path), Cell::Constant(text))).collect();
+    let lists = [
+        ("event.category", Cell::Category, !spec.category.is_empty()),
+        ("event.type", Cell::Kind, !spec.kinds.is_empty()),
+        ("event.action", Cell::Action, !spec.name.is_empty()),
+    ];
+    cells.extend(lists.into_iter().filter(|(.., there)| *there).map(|(path, cell, _)| (known(path), cell)));
+    cells.extend(spec.outcome.map(|outcome| (known("event.outcome"), Cell::Constant(outcome))));
+    cells
+}
+
+/// What one data gives, its place under `winlog.event_data` included.
+fn data_cells(slot: usize, data: &'static DataField) -> impl Iterator<Item = (FieldId, Cell)> {
+    let moved = data.supplies.iter().map(move |(path, part)| (known(path), Cell::Data(slot, *part)));
+    let left = data.left_as.map(|name| (known(&format!("{EVENT_DATA}{name}")), Cell::Data(slot, Part::Text)));
+    moved.chain(left)
+}
+
+/// The field at a `path` that the table or this room names.
+fn known(path: &str) -> FieldId {
+    field_id(path).expect("a test proves that ecs_fields.tsv lists every path the table supplies")
+}
+
+/// `supplied` turned round: for each field, its place there.
+fn places(supplied: &[FieldSupply]) -> Vec<u16> {
+    let mut places = vec![NOWHERE; fields().len()];
+    for (place, supply) in supplied.iter().enumerate() {
+        let entry = usize::try_from(supply.field.0).ok().and_then(|field| places.get_mut(field));
+        if let (Some(entry), Ok(place)) = (entry, u16::try_from(place)) {
+            *entry = place;
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_has_a_plan_and_events_stand_in_order() {
+        assert!(events().is_sorted_by_key(|spec| spec.id));
+        for spec in events() {
+            let plan = plan(spec.id);
+            assert_eq!(plan.spec.id, spec.id);
+            assert!(plan.supplied().all(|field| !plan.cells(field).is_empty()));
+        }
+        assert_eq!(plan(4711).spec.id, 0);
+    }
+}

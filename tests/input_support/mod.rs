@@ -1,0 +1,133 @@
+//! What the tests of `input` share: the corpus, a visitor that keeps everything, whole files read in one call. It checks nothing.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use evql::finding::{Damage, DamageKind};
+use evql::input::{
+    Finished, Opened, PieceReader, Position, RawRecord, ReaderKind, Seen, Source, SourceOptions, Visitor,
+    open,
+};
+use evql::time::Timestamp;
+
+/// The provider that counts.
+pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
+
+/// The shared corpus of real logs; `None`, and a word on it, where there is none.
+pub fn corpus() -> Option<PathBuf> {
+    let place = match std::env::var_os("EVQL_CORPUS") {
+        Some(place) => PathBuf::from(place),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
+    };
+    if place.join("manifest.json").is_file() {
+        return Some(place);
+    }
+    println!("skipped: no corpus at {}", place.display());
+    None
+}
+
+/// A `Seen` that owns its texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenOwned {
+    pub provider: String,
+    pub event_id: u32,
+    pub time_created: Option<Timestamp>,
+    pub record_id: Option<u64>,
+    pub channel: String,
+    pub computer: String,
+    pub position: Position,
+}
+
+/// Everything that a source tells.
+#[derive(Debug, Default, PartialEq)]
+pub struct Told {
+    pub seen: Vec<SeenOwned>,
+    pub records: Vec<RawRecord>,
+    pub damages: Vec<Damage>,
+}
+
+impl Told {
+    /// The kinds of damage, in order.
+    pub fn kinds(&self) -> Vec<DamageKind> {
+        self.damages.iter().map(|damage| damage.kind).collect()
+    }
+
+    /// How many Sysmon records of `event_id` there are.
+    pub fn sysmon(&self, event_id: u32) -> usize {
+        self.seen.iter().filter(|seen| seen.provider == SYSMON && seen.event_id == event_id).count()
+    }
+}
+
+impl Visitor for Told {
+    fn seen(&mut self, seen: &Seen<'_>) -> bool {
+        self.seen.push(SeenOwned {
+            provider: seen.provider.to_owned(),
+            event_id: seen.event_id,
+            time_created: seen.time_created,
+            record_id: seen.record_id,
+            channel: seen.channel.to_owned(),
+            computer: seen.computer.to_owned(),
+            position: seen.position,
+        });
+        true
+    }
+
+    fn record(&mut self, record: RawRecord) {
+        self.records.push(record);
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.damages.push(damage);
+    }
+}
+
+/// A source for `path`, as if it had been named.
+pub fn source(path: &Path) -> Source {
+    Source { path: path.to_owned(), name: path.to_string_lossy().into_owned(), ordinal: 0, named: true }
+}
+
+/// Reads all of `path`, a few chunks at a time.
+#[track_caller]
+pub fn read(path: &Path, kind: ReaderKind) -> (Told, Finished) {
+    let mut file = match open(&source(path), SourceOptions { hash: true }) {
+        Opened::Log(file) => file,
+        other => panic!("{} is no log: {other:?}", path.display()),
+    };
+    let mut reader = PieceReader::new(kind);
+    let mut told = Told::default();
+    let name = file.name().to_owned();
+    while let Some(block) = file.next_block(3) {
+        for piece in block.pieces() {
+            reader.read(&name, piece, &mut told);
+        }
+    }
+    let finished = file.finish();
+    told.damages.extend(finished.damages.iter().cloned());
+    (told, finished)
+}
+
+/// Writes `bytes` into a fresh file and reads it.
+#[track_caller]
+pub fn read_bytes(bytes: &[u8], kind: ReaderKind) -> (Told, Finished) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("log.evtx");
+    std::fs::write(&path, bytes).expect("a written file");
+    read(&path, kind)
+}
+
+/// A small generator of numbers (xorshift64*), the same for the same seed everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
