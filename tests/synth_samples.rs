@@ -37,7 +37,11 @@ fn the_committed_samples_are_the_generated_ones() {
     assert_eq!(names, files_below(&samples_dir()));
     for sample in &generated {
         let committed = std::fs::read(samples_dir().join(&sample.path)).expect("listed above");
-        assert!(committed == sample.bytes, "{} differs: run `EVQL_BLESS=1 cargo test --test synth_samples`", sample.path);
+        assert!(
+            committed == sample.bytes,
+            "{} differs: run `EVQL_BLESS=1 cargo test --test synth_samples`",
+            sample.path
+        );
     }
     let total: usize = generated.iter().map(|sample| sample.bytes.len()).sum();
     assert!(total < 3 * 1024 * 1024, "samples are {total} bytes");
@@ -46,14 +50,16 @@ fn the_committed_samples_are_the_generated_ones() {
 /// EventRecordID and data, as the `evtx` crate reads them.
 fn records_of(bytes: Vec<u8>) -> Vec<(u64, BTreeMap<String, String>)> {
     let settings = evtx::ParserSettings::new().validate_checksums(true).num_threads(1);
-    let mut parser = evtx::EvtxParser::from_buffer(bytes).expect("a file header").with_configuration(settings);
+    let mut parser =
+        evtx::EvtxParser::from_buffer(bytes).expect("a file header").with_configuration(settings);
     parser
         .records_json_value()
         .map(|record| {
             let record = record.expect("a healthy record").data;
             let id = record["Event"]["System"]["EventRecordID"].as_u64().expect("an id");
             let data = record["Event"]["EventData"].as_object().expect("data");
-            let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text =
+                |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             (id, data.iter().map(|(name, value)| (name.clone(), text(value))).collect())
         })
         .collect()
@@ -65,7 +71,11 @@ fn normal(text: &str) -> String {
     if synth::Guid::parse(bare).is_some() {
         return bare.to_lowercase();
     }
-    match bare.strip_prefix("0x").filter(|digits| digits.len() < 17).map(|digits| u64::from_str_radix(digits, 16)) {
+    match bare
+        .strip_prefix("0x")
+        .filter(|digits| digits.len() < 17)
+        .map(|digits| u64::from_str_radix(digits, 16))
+    {
         Some(Ok(number)) => number.to_string(),
         _ if bare == "null" => String::new(),
         _ => text.to_owned(),
@@ -74,7 +84,8 @@ fn normal(text: &str) -> String {
 
 #[test]
 fn the_evtx_crate_reads_every_value_back() {
-    for file in synth::stories().iter().flat_map(|story| &story.files).filter(|file| file.harm == Harm::None) {
+    for file in synth::stories().iter().flat_map(|story| &story.files).filter(|file| file.harm == Harm::None)
+    {
         if file.path.starts_with("foreign-provider/") {
             continue;
         }
@@ -100,7 +111,8 @@ fn a_damaged_sample_is_damaged_where_its_story_says() {
     };
     let chunk_of = |bytes: &[u8], id: u64| {
         let chunks = bytes[0x1000..].chunks(0x1_0000).enumerate();
-        let id_at = |chunk: &[u8], at: usize| u64::from_le_bytes(chunk[at..at + 8].try_into().expect("eight bytes"));
+        let id_at =
+            |chunk: &[u8], at: usize| u64::from_le_bytes(chunk[at..at + 8].try_into().expect("eight bytes"));
         chunks
             .filter(|(_, chunk)| chunk.starts_with(b"ElfChnk\0"))
             .find(|(_, chunk)| (id_at(chunk, 24)..=id_at(chunk, 32)).contains(&id))
@@ -109,7 +121,8 @@ fn a_damaged_sample_is_damaged_where_its_story_says() {
     let (smashed, findings) = file("damaged/smashed-chunk");
     let whole = synth::to_evtx(&smashed.records, smashed.options).expect("it fits");
     let is_attack = |record: &&synth::SynthRecord| {
-        record.event_id == 3 && record.get("Image").is_some_and(|image| image.to_string().ends_with("mshta.exe"))
+        record.event_id == 3
+            && record.get("Image").is_some_and(|image| image.to_string().ends_with("mshta.exe"))
     };
     let attacks = smashed.records.iter().filter(is_attack).map(|record| record.record_id);
     let chunks: Vec<Option<usize>> = attacks.map(|id| chunk_of(&whole, id)).collect();

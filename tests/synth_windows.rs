@@ -10,10 +10,8 @@ use evql::time::Timestamp;
 const SYSTEM_TEMPLATE: usize = 0x1000 + 0x226;
 
 fn corpus() -> PathBuf {
-    std::env::var_os("EVQL_CORPUS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-        PathBuf::from,
-    )
+    std::env::var_os("EVQL_CORPUS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from)
 }
 
 /// A template definition without its identifiers: the length and the tokens.

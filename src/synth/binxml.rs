@@ -111,7 +111,8 @@ fn put_system_elements(chunk: &mut Chunk, computer: &str) {
     let leaf = |chunk: &mut Chunk, name, slot, code| {
         element(chunk, name, slot, &[], |chunk| substitution(chunk, OPTIONAL_SUBSTITUTION, slot, code));
     };
-    let provider = [("Name", optional(slot::PROVIDER, STRING)), ("Guid", optional(slot::PROVIDER_GUID, 0x0f))];
+    let provider =
+        [("Name", optional(slot::PROVIDER, STRING)), ("Guid", optional(slot::PROVIDER_GUID, 0x0f))];
     empty_element(chunk, "Provider", &provider);
     element(chunk, "EventID", slot::EVENT_ID, &[("Qualifiers", optional(slot::QUALIFIERS, 0x06))], |chunk| {
         substitution(chunk, OPTIONAL_SUBSTITUTION, slot::EVENT_ID, 0x06);
@@ -128,7 +129,8 @@ fn put_system_elements(chunk: &mut Chunk, computer: &str) {
         ("RelatedActivityID", optional(slot::RELATED, 0x0f)),
     ];
     empty_element(chunk, "Correlation", &correlation);
-    let execution = [("ProcessID", optional(slot::PROCESS, 0x08)), ("ThreadID", optional(slot::THREAD, 0x08))];
+    let execution =
+        [("ProcessID", optional(slot::PROCESS, 0x08)), ("ThreadID", optional(slot::THREAD, 0x08))];
     empty_element(chunk, "Execution", &execution);
     leaf(chunk, "Channel", slot::CHANNEL, STRING);
     element(chunk, "Computer", ALWAYS, &[], |chunk| literal(chunk, computer));

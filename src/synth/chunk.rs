@@ -29,9 +29,10 @@ impl Shape {
             Self::Data(fields) => {
                 !outer
                     && fields.len() == record.data.len()
-                    && fields.iter().zip(&record.data).all(|((name, code), (other, value))| {
-                        *code == value.type_code() && name == other
-                    })
+                    && fields
+                        .iter()
+                        .zip(&record.data)
+                        .all(|((name, code), (other, value))| *code == value.type_code() && name == other)
             }
         }
     }
@@ -41,9 +42,9 @@ impl Shape {
         let mut hash = Fnv::default();
         match self {
             Self::System(computer) => hash.add(b"system\0").add(computer.as_bytes()),
-            Self::Data(fields) => {
-                fields.iter().fold(hash.add(b"data\0"), |hash, (name, code)| hash.add(name.as_bytes()).add(&[0, *code]))
-            }
+            Self::Data(fields) => fields
+                .iter()
+                .fold(hash.add(b"data\0"), |hash, (name, code)| hash.add(name.as_bytes()).add(&[0, *code])),
         };
         Guid(hash.0)
     }
@@ -196,7 +197,8 @@ impl Chunk {
         while offset != 0 {
             let entry = &self.bytes[offset as usize..];
             let length = usize::from(u16::from_le_bytes([entry[6], entry[7]]));
-            let units = entry[8..8 + 2 * length].as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
+            let units =
+                entry[8..8 + 2 * length].as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
             if units.eq(name.encode_utf16()) {
                 return Some(offset);
             }
@@ -284,7 +286,9 @@ mod tests {
         assert_eq!(chunk.bytes.len(), after_first + 4);
         // `Computer` falls into the bucket of `TimeCreated`, as it does in real chunks, and points back to it.
         chunk.put_name("Computer");
-        let next = u32::from_le_bytes(chunk.bytes[after_first + 8..after_first + 12].try_into().expect("four bytes"));
+        let next = u32::from_le_bytes(
+            chunk.bytes[after_first + 8..after_first + 12].try_into().expect("four bytes"),
+        );
         assert_eq!(next, 0x204);
     }
 }

@@ -92,11 +92,6 @@ impl<W: Write + Seek> EvtxWriter<W> {
         Ok(())
     }
 
-    /// Bytes written so far, the open chunk not counted.
-    pub fn bytes_written(&self) -> u64 {
-        HEADER_BLOCK as u64 + self.chunks * super::chunk::CHUNK_SIZE as u64
-    }
-
     /// Writes the last chunk and the header, and gives the sink back.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 
 use super::record::SynthRecord;
 use super::rng::Rng;
-use super::sysmon::{Host, Moment, Parent, Process, later_ticks, text};
-use super::value::{Guid, TypedValue};
+use super::sysmon::{Host, Moment, Process, later_ticks, text};
+use super::value::TypedValue;
 use crate::sysmon::schema::event_spec;
-use crate::time::{TICKS_PER_MILLI, TICKS_PER_SECOND, Timestamp};
+use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 /// From an event to its record in the log, in 100 ns ticks: 12 ms, what real logs show for most events.
 const LOGGING_DELAY: i64 = 12 * TICKS_PER_MILLI;
@@ -35,14 +35,20 @@ impl Machine {
             serial: 0x0001_5f90,
             processes: Vec::new(),
         };
-        let services = machine.process(r"C:\Windows\System32\services.exe", "services.exe", r"NT AUTHORITY\SYSTEM", None);
+        let services = machine.process(
+            r"C:\Windows\System32\services.exe",
+            "services.exe",
+            r"NT AUTHORITY\SYSTEM",
+            None,
+        );
         let svchost = machine.process(
             r"C:\Windows\System32\svchost.exe",
             r"C:\Windows\system32\svchost.exe -k netsvcs -p",
             r"NT AUTHORITY\SYSTEM",
             Some(&services),
         );
-        let explorer = machine.process(r"C:\Windows\explorer.exe", r"C:\Windows\Explorer.EXE", r"EXAMPLE\alice", None);
+        let explorer =
+            machine.process(r"C:\Windows\explorer.exe", r"C:\Windows\Explorer.EXE", r"EXAMPLE\alice", None);
         machine.processes = vec![services, svchost, explorer];
         machine
     }
@@ -142,12 +148,5 @@ impl Machine {
         self.next_record += 1;
         let spec = event_spec(event).expect("the table holds every event that is synthesised");
         self.host.record(spec, moment, fill)
-    }
-
-    /// A parent that the log does not hold.
-    pub fn lost_parent(&self, image: &'static str, command_line: &'static str) -> Parent {
-        let started = later_ticks(self.now, -86_400 * TICKS_PER_SECOND);
-        let guid: Guid = self.host.process_guid(started, 0x77);
-        Parent { guid, pid: 4_128, image: image.into(), command_line: command_line.into() }
     }
 }

@@ -6,6 +6,8 @@
 mod binxml;
 mod chunk;
 mod file;
+mod foreign;
+mod load;
 mod machine;
 mod ordinary;
 mod record;
@@ -17,6 +19,7 @@ pub mod sysmon;
 mod value;
 
 pub use file::{EvtxWriter, FileOptions, Origin, to_evtx};
+pub use load::{Load, LoadOptions, generate};
 pub use machine::Machine;
 pub use record::SynthRecord;
 pub use samples::{Sample, manifest, samples};

@@ -4,6 +4,7 @@ use super::machine::Machine;
 use super::record::SynthRecord;
 use super::sysmon::{Process, hashes, sysmon_time, text};
 use super::value::TypedValue;
+use crate::sysmon::schema::Layout;
 
 /// Processes kept alive at a time.
 const MOST_PROCESSES: usize = 48;
@@ -14,18 +15,58 @@ const SHARES: &[(u64, u32)] =
 
 /// Programs: image, command line, user. `msiexec.exe` starts and stays quiet, as it mostly does.
 const PROGRAMS: &[(&str, &str, &str)] = &[
-    (r"C:\Windows\System32\svchost.exe", r"C:\Windows\system32\svchost.exe -k LocalServiceNetworkRestricted -p", r"NT AUTHORITY\LOCAL SERVICE"),
-    (r"C:\Windows\System32\backgroundTaskHost.exe", r#""C:\Windows\system32\backgroundTaskHost.exe" -ServerName:App.AppXmtcan0h2tfbfy7k9kn8hbxb6dmzz1zh0.mca"#, r"EXAMPLE\alice"),
-    (r"C:\Program Files\Google\Chrome\Application\chrome.exe", r#""C:\Program Files\Google\Chrome\Application\chrome.exe" --type=renderer --lang=en-GB --renderer-client-id=117"#, r"EXAMPLE\alice"),
-    (r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe", r#""C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe" --type=utility --utility-sub-type=network.mojom.NetworkService"#, r"EXAMPLE\bob"),
-    (r"C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE", r#""C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE" "#, r"EXAMPLE\alice"),
-    (r"C:\Windows\System32\conhost.exe", r"\??\C:\Windows\system32\conhost.exe 0xffffffff -ForceV1", r"NT AUTHORITY\SYSTEM"),
+    (
+        r"C:\Windows\System32\svchost.exe",
+        r"C:\Windows\system32\svchost.exe -k LocalServiceNetworkRestricted -p",
+        r"NT AUTHORITY\LOCAL SERVICE",
+    ),
+    (
+        r"C:\Windows\System32\backgroundTaskHost.exe",
+        r#""C:\Windows\system32\backgroundTaskHost.exe" -ServerName:App.AppXmtcan0h2tfbfy7k9kn8hbxb6dmzz1zh0.mca"#,
+        r"EXAMPLE\alice",
+    ),
+    (
+        r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+        r#""C:\Program Files\Google\Chrome\Application\chrome.exe" --type=renderer --lang=en-GB --renderer-client-id=117"#,
+        r"EXAMPLE\alice",
+    ),
+    (
+        r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+        r#""C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe" --type=utility --utility-sub-type=network.mojom.NetworkService"#,
+        r"EXAMPLE\bob",
+    ),
+    (
+        r"C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE",
+        r#""C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE" "#,
+        r"EXAMPLE\alice",
+    ),
+    (
+        r"C:\Windows\System32\conhost.exe",
+        r"\??\C:\Windows\system32\conhost.exe 0xffffffff -ForceV1",
+        r"NT AUTHORITY\SYSTEM",
+    ),
     (r"C:\Windows\System32\taskhostw.exe", r"taskhostw.exe KEYROAMING", r"EXAMPLE\bob"),
-    (r"C:\Windows\System32\wbem\WmiPrvSE.exe", r"C:\Windows\system32\wbem\wmiprvse.exe -secured -Embedding", r"NT AUTHORITY\NETWORK SERVICE"),
-    (r"C:\Windows\System32\SearchProtocolHost.exe", r#""C:\Windows\system32\SearchProtocolHost.exe" Global\UsGthrFltPipeMssGthrPipe12_ 1 -2147483646"#, r"NT AUTHORITY\SYSTEM"),
-    (r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe", r"powershell.exe -NoProfile -File C:\ProgramData\Example\inventory.ps1", r"NT AUTHORITY\SYSTEM"),
+    (
+        r"C:\Windows\System32\wbem\WmiPrvSE.exe",
+        r"C:\Windows\system32\wbem\wmiprvse.exe -secured -Embedding",
+        r"NT AUTHORITY\NETWORK SERVICE",
+    ),
+    (
+        r"C:\Windows\System32\SearchProtocolHost.exe",
+        r#""C:\Windows\system32\SearchProtocolHost.exe" Global\UsGthrFltPipeMssGthrPipe12_ 1 -2147483646"#,
+        r"NT AUTHORITY\SYSTEM",
+    ),
+    (
+        r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
+        r"powershell.exe -NoProfile -File C:\ProgramData\Example\inventory.ps1",
+        r"NT AUTHORITY\SYSTEM",
+    ),
     (r"C:\Windows\System32\msiexec.exe", r"C:\Windows\system32\msiexec.exe /V", r"NT AUTHORITY\SYSTEM"),
-    (r"C:\Windows\System32\dllhost.exe", r"C:\Windows\system32\DllHost.exe /Processid:{AB8902B4-09CA-4BB6-B78D-A8F59079A8D5}", r"EXAMPLE\alice"),
+    (
+        r"C:\Windows\System32\dllhost.exe",
+        r"C:\Windows\system32\DllHost.exe /Processid:{AB8902B4-09CA-4BB6-B78D-A8F59079A8D5}",
+        r"EXAMPLE\alice",
+    ),
 ];
 
 const LIBRARIES: &[&str] = &[
@@ -61,7 +102,13 @@ const KEYS: &[&str] = &[
     r"HKLM\SOFTWARE\Policies\Example\LastRun",
 ];
 
-const DETAILS: &[&str] = &["DWORD (0x00000001)", "Binary Data", "QWORD (0x00000000-0x65e1a2b3)", r"C:\ProgramData\Example\agent.exe", "(Empty)"];
+const DETAILS: &[&str] = &[
+    "DWORD (0x00000001)",
+    "Binary Data",
+    "QWORD (0x00000000-0x65e1a2b3)",
+    r"C:\ProgramData\Example\agent.exe",
+    "(Empty)",
+];
 
 const SITES: &[(&str, &str)] = &[
     ("www.example.com", "203.0.113.17"),
@@ -132,11 +179,13 @@ impl Machine {
         }
         let &(name, address) = self.rng.pick(SITES);
         match event {
-            3 => {
+            22 if self.host.layout >= Layout::Sysmon10 => {
+                self.query(&process, name, &format!("::ffff:{address};"))
+            }
+            _ => {
                 let port = *self.rng.pick(&[443, 443, 443, 80, 445, 389]);
                 self.connect(&process, address, port)
             }
-            _ => self.query(&process, name, &format!("::ffff:{address};")),
         }
     }
 

@@ -46,8 +46,11 @@ pub fn manifest(out: &mut dyn Write) -> io::Result<()> {
     let readable = |file: &&StoryFile| file.harm == Harm::None && file.options.stale_chunk_count.is_none();
     for file in stories.iter().flat_map(|story| &story.files).filter(readable) {
         for record in &file.records {
-            let data: Map<String, Value> =
-                record.data.iter().map(|(name, value)| (name.to_string(), value.to_string().into())).collect();
+            let data: Map<String, Value> = record
+                .data
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string().into()))
+                .collect();
             let line = json!({
                 "file": file.path, "record_id": record.record_id, "event_id": record.event_id, "data": data,
             });
@@ -93,7 +96,11 @@ computer: hosts and names are `example` ones, addresses are those set aside for 
 
 fn readme(stories: &[Story]) -> String {
     let total = |clock: &str| {
-        stories.iter().flat_map(|story| &story.findings).filter(|finding| finding.clocks.names().contains(&clock)).count()
+        stories
+            .iter()
+            .flat_map(|story| &story.findings)
+            .filter(|finding| finding.clocks.names().contains(&clock))
+            .count()
     };
     let mut page = README_HEAD.to_owned();
     let (created, utc) = (total("created"), total("utc"));
@@ -101,7 +108,8 @@ fn readme(stories: &[Story]) -> String {
     for story in stories {
         let _ = writeln!(page, "\n## {}\n\n{}\n", story.name, story.tells);
         for file in &story.files {
-            let _ = writeln!(page, "- `{}`, {} records{}", file.path, file.records.len(), harm_note(file.harm));
+            let _ =
+                writeln!(page, "- `{}`, {} records{}", file.path, file.records.len(), harm_note(file.harm));
         }
         page.push('\n');
         page.push_str(&findings_table(&story.findings));
@@ -122,9 +130,12 @@ fn findings_table(findings: &[Expected]) -> String {
         return "No finding.\n".to_owned();
     }
     let mut table =
-        "| host | process | GUID | start | network | event | clocks |\n|---|---|---|---|---|---|---|\n".to_owned();
+        "| host | process | GUID | start | network | event | clocks |\n|---|---|---|---|---|---|---|\n"
+            .to_owned();
     for finding in findings {
-        let Expected { host, process_name, process_guid, start_record_id, network_record_id, event_id, .. } = finding;
+        let Expected {
+            host, process_name, process_guid, start_record_id, network_record_id, event_id, ..
+        } = finding;
         let clocks = finding.clocks.names().join(", ");
         let _ = writeln!(
             table,

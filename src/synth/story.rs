@@ -115,11 +115,18 @@ pub(super) struct Actor {
 
 impl Scene {
     /// `number` makes the host's GUIDs, address and everyday noise its own; `time` is RFC 3339.
-    pub(super) fn new(computer: &'static str, number: u32, layout: Layout, time: &str, first_record: u64) -> Self {
+    pub(super) fn new(
+        computer: &'static str,
+        number: u32,
+        layout: Layout,
+        time: &str,
+        first_record: u64,
+    ) -> Self {
         let start = Timestamp::parse(time).expect("the stories' times are RFC 3339");
         // Real TimeCreated values have a fraction below the millisecond.
         let start = later_ticks(start, 4_567);
-        let machine = Machine::new(Host::new(computer, number, layout), start, first_record, u64::from(number));
+        let machine =
+            Machine::new(Host::new(computer, number, layout), start, first_record, u64::from(number));
         Self { machine, records: Vec::new() }
     }
 
@@ -142,7 +149,12 @@ impl Scene {
     }
 
     /// `parent` starts `image`.
-    pub(super) fn start_under(&mut self, parent: &Process, image: &'static str, command_line: &'static str) -> Actor {
+    pub(super) fn start_under(
+        &mut self,
+        parent: &Process,
+        image: &'static str,
+        command_line: &'static str,
+    ) -> Actor {
         let process = self.machine.process(image, command_line, r"EXAMPLE\alice", Some(parent));
         self.start_process(process)
     }

@@ -190,7 +190,9 @@ impl Process {
             "CommandLine" => text(self.command_line.as_ref()),
             "CurrentDirectory" if self.is_system() => text(r"C:\Windows\system32\"),
             "CurrentDirectory" => text(r"C:\Users\alice\"),
-            "LogonGuid" => TypedValue::Guid(Guid((self.guid.0 >> 96) << 96 | 0x9e9d_61a6_0000_0020_0000_0000 | logon)),
+            "LogonGuid" => {
+                TypedValue::Guid(Guid((self.guid.0 >> 96) << 96 | 0x9e9d_61a6_0000_0020_0000_0000 | logon))
+            }
             "LogonId" => TypedValue::HexInt64(logon as u64),
             "TerminalSessionId" => TypedValue::UInt32(session),
             "IntegrityLevel" => text(integrity),

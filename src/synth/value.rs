@@ -131,7 +131,15 @@ impl Guid {
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = format!("{:032x}", self.0);
-        write!(f, "{{{}-{}-{}-{}-{}}}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+        write!(
+            f,
+            "{{{}-{}-{}-{}-{}}}",
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..]
+        )
     }
 }
 
@@ -182,7 +190,8 @@ mod tests {
     fn guids_are_stored_as_windows_stores_them() {
         // The Sysmon provider's GUID, and its bytes as they stand in real logs.
         let guid = Guid::parse("{5770385F-C22A-43E0-BF4C-06F5698FFBD9}").expect("a GUID");
-        let stored = [0x5f, 0x38, 0x70, 0x57, 0x2a, 0xc2, 0xe0, 0x43, 0xbf, 0x4c, 0x06, 0xf5, 0x69, 0x8f, 0xfb, 0xd9];
+        let stored =
+            [0x5f, 0x38, 0x70, 0x57, 0x2a, 0xc2, 0xe0, 0x43, 0xbf, 0x4c, 0x06, 0xf5, 0x69, 0x8f, 0xfb, 0xd9];
         assert_eq!(guid.to_wire(), stored);
         assert_eq!(guid.to_string(), "{5770385f-c22a-43e0-bf4c-06f5698ffbd9}");
         assert_eq!(Guid::parse("{5770385F-C22A-43E0-BF4C-06F5698FFBD9"), None);

@@ -25,7 +25,10 @@ fn exported(path: impl Into<String>, records: Vec<SynthRecord>) -> StoryFile {
 pub(super) fn rotated() -> Story {
     let mut scene = Scene::new("ws07.corp.example", 7, Layout::Sysmon13, "2024-03-07T10:14:40Z", 199_990);
     scene.noise(6);
-    let actor = scene.start(r"C:\Windows\System32\xwizard.exe", "xwizard.exe RunWizard {00000001-0000-0000-0000-0000FEEDACDC}");
+    let actor = scene.start(
+        r"C:\Windows\System32\xwizard.exe",
+        "xwizard.exe RunWizard {00000001-0000-0000-0000-0000FEEDACDC}",
+    );
     let archived = std::mem::take(&mut scene.records);
     scene.wait(45_000);
     scene.noise(4);
@@ -99,14 +102,30 @@ pub(super) fn inverted() -> Story {
 pub(super) fn foreign_provider() -> Story {
     let mut scene = Scene::new("ws10.corp.example", 10, Layout::Sysmon13, "2024-03-08T17:20:00Z", 4_400);
     attack(&mut scene, "203.0.113.110");
-    let template = scene.records[0].clone();
+    let like = scene.records[0].clone();
     for record in &mut scene.records {
         record.provider = "Example-Endpoint-Agent".into();
         record.provider_guid = Guid::parse("{6a2b7c1e-8d34-4f0e-9b5a-2c7d1e8f9a01}");
         record.channel = "Example-Endpoint-Agent/Operational".into();
     }
-    let agent = std::mem::take(&mut scene.records);
-    let transfer = SynthRecord {
+    Story {
+        name: "foreign-provider",
+        tells: "A file with the Sysmon log's name whose events 1 and 3 come from another product, field for field like Sysmon's, and the events 3 and \
+                1 of two Windows providers. Nothing is found: the provider decides, not the file's name.",
+        files: vec![
+            exported(format!("foreign-provider/ws10.corp.example/{LIVE_LOG}"), scene.records),
+            exported(
+                "foreign-provider/ws10.corp.example/System.evtx",
+                vec![filter_loaded(&like), job_created(&like)],
+            ),
+        ],
+        findings: Vec::new(),
+    }
+}
+
+/// Event 3 of the background transfer service.
+fn job_created(like: &SynthRecord) -> SynthRecord {
+    SynthRecord {
         provider: "Microsoft-Windows-Bits-Client".into(),
         provider_guid: Guid::parse("{ef1cc15b-46c1-414e-bb95-e76b077bd51e}"),
         event_id: 3,
@@ -119,12 +138,16 @@ pub(super) fn foreign_provider() -> Story {
             ("jobTitle".into(), text("Example update")),
             ("jobId".into(), TypedValue::Guid(Guid(0x5f28_63d6_e0ab_4470_8530_8f12_9b46_177a))),
             ("jobOwner".into(), text(r"EXAMPLE\alice")),
-            ("processPath".into(), text(r"C:\Windows\System32\mshta.exe")),
+            ("processPath".into(), text(MSHTA)),
             ("processId".into(), TypedValue::UInt32(7_680)),
         ],
-        ..template.clone()
-    };
-    let filter = SynthRecord {
+        ..like.clone()
+    }
+}
+
+/// Event 1 of the file system's filter manager, about Sysmon's own driver.
+fn filter_loaded(like: &SynthRecord) -> SynthRecord {
+    SynthRecord {
         provider: "Microsoft-Windows-FilterManager".into(),
         provider_guid: Guid::parse("{f3c5e28e-63f6-49c7-a204-e48a1bc4b09d}"),
         event_id: 1,
@@ -137,19 +160,9 @@ pub(super) fn foreign_provider() -> Story {
             ("DeviceVersionMajor".into(), TypedValue::UInt32(0)),
             ("DeviceNameLength".into(), TypedValue::UInt16(9)),
             ("DeviceName".into(), text("SysmonDrv")),
-            ("DeviceTime".into(), TypedValue::FileTime(template.time_created)),
+            ("DeviceTime".into(), TypedValue::FileTime(like.time_created)),
         ],
-        ..template
-    };
-    Story {
-        name: "foreign-provider",
-        tells: "A file with the Sysmon log's name whose events 1 and 3 come from another product, field for field like Sysmon's, and the events 3 and \
-                1 of two Windows providers. Nothing is found: the provider decides, not the file's name.",
-        files: vec![
-            exported(format!("foreign-provider/ws10.corp.example/{LIVE_LOG}"), agent),
-            exported("foreign-provider/ws10.corp.example/System.evtx", vec![filter, transfer]),
-        ],
-        findings: Vec::new(),
+        ..like.clone()
     }
 }
 
@@ -206,7 +219,14 @@ pub(super) fn new_layout() -> Story {
 }
 
 pub(super) fn forwarded() -> Story {
-    let hosts = ["ws21.corp.example", "ws22.corp.example", "srv23.corp.example", "ws24.corp.example", "WS25", "srv26.corp.example"];
+    let hosts = [
+        "ws21.corp.example",
+        "ws22.corp.example",
+        "srv23.corp.example",
+        "ws24.corp.example",
+        "WS25",
+        "srv26.corp.example",
+    ];
     let mut records = Vec::new();
     let mut findings = Vec::new();
     for (index, host) in (21_u32..).zip(hosts) {

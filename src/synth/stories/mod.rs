@@ -1,7 +1,7 @@
 //! The stories behind `samples/`, one function each. They say what must come out; nothing here asks evql.
 
-mod evidence;
 mod every;
+mod evidence;
 mod programs;
 
 use super::story::Story;

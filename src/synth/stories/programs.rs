@@ -1,6 +1,7 @@
 //! Stories about what programs do: which starts and connections count for the built-in rule. Each leaves one healthy log.
 
 use crate::synth::story::{Expected, Scene, Story};
+use crate::synth::sysmon::Process;
 use crate::sysmon::schema::Layout;
 
 const MSHTA: &str = r"C:\Windows\System32\mshta.exe";
@@ -60,7 +61,13 @@ pub(super) fn msiexec() -> Story {
         scene.wait(4_000);
         scene.start(MSIEXEC, r"msiexec.exe /i C:\Users\alice\Downloads\setup.msi /qn")
     };
-    for excluded in ["ocsp.digicert.com", "OCSP.Sectigo.com", "printer.local", "ctldl.windowsupdate.com", "ws03.corp.example"] {
+    for excluded in [
+        "ocsp.digicert.com",
+        "OCSP.Sectigo.com",
+        "printer.local",
+        "ctldl.windowsupdate.com",
+        "ws03.corp.example",
+    ] {
         let actor = install(&mut scene);
         scene.wait(700);
         scene.query(&actor, excluded, "::ffff:203.0.113.90;");
@@ -108,7 +115,8 @@ pub(super) fn msbuild() -> Story {
 pub(super) fn wscript() -> Story {
     let mut scene = Scene::new("ws05.corp.example", 5, Layout::Sysmon13, "2024-03-06T11:00:00Z", 15_800);
     scene.noise(6);
-    let actor = scene.start(r"C:\Windows\System32\wscript.exe", r#"wscript.exe "C:\Users\alice\Downloads\order.vbs""#);
+    let actor = scene
+        .start(r"C:\Windows\System32\wscript.exe", r#"wscript.exe "C:\Users\alice\Downloads\order.vbs""#);
     scene.wait(800);
     scene.query(&actor, "drop.example.org", "::ffff:203.0.113.61;");
     scene.wait(100);
@@ -123,7 +131,8 @@ pub(super) fn maxspan() -> Story {
     scene.noise(5);
     let in_time = scene.start(r"C:\Windows\System32\cmstp.exe", r"cmstp.exe /s C:\Users\alice\vpn.inf");
     scene.wait(1_000);
-    let late = scene.start(r"C:\Windows\System32\odbcconf.exe", r"odbcconf.exe /a {REGSVR C:\Users\alice\a.dll}");
+    let late =
+        scene.start(r"C:\Windows\System32\odbcconf.exe", r"odbcconf.exe /a {REGSVR C:\Users\alice\a.dll}");
     scene.noise(5);
     scene.since_start(&in_time, 300_000);
     let found = scene.connect(&in_time, "203.0.113.70", 443);
@@ -138,27 +147,7 @@ pub(super) fn maxspan() -> Story {
 pub(super) fn beacon() -> Story {
     let mut scene = Scene::new("ws18.corp.example", 18, Layout::Sysmon15, "2024-03-12T07:45:00Z", 610_000);
     scene.noise(5);
-    let shell = scene.machine.explorer();
-    let mail = scene.start_under(
-        &shell,
-        r"C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE",
-        r#""C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE""#,
-    );
-    scene.wait(40_000);
-    let word = scene.start_under(
-        &mail.process,
-        r"C:\Program Files\Microsoft Office\root\Office16\WINWORD.EXE",
-        r#""WINWORD.EXE" /n "C:\Users\alice\AppData\Local\Temp\offer.docm""#,
-    );
-    scene.wait(6_000);
-    let console = scene.start_under(&word.process, r"C:\Windows\System32\cmd.exe", r"cmd.exe /c %TEMP%\u.bat");
-    // Its start is not in the log: the ancestry has a hole here.
-    let hidden = scene.machine.process(
-        r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
-        "powershell.exe -nop -w hidden -enc SQBFAFgA",
-        r"EXAMPLE\alice",
-        Some(&console.process),
-    );
+    let hidden = ancestry(&mut scene);
     scene.wait(900);
     let mut renamed = scene.machine.process(
         r"C:\Users\alice\AppData\Local\Temp\regsvr32.exe",
@@ -178,6 +167,31 @@ pub(super) fn beacon() -> Story {
     let tells = "OUTLOOK.EXE, WINWORD.EXE, cmd.exe, a powershell.exe whose start is not in the log, and a program called regsvr32.exe whose \
                  original name is beacon.exe. It asks for c2.example.net (found), then connects 400 times, once a minute, and starts whoami.exe.";
     story("beacon", "ws18.corp.example", tells, scene, vec![finding])
+}
+
+/// Mail, document, console, and a PowerShell whose start is not in the log: the ancestry has a hole there.
+fn ancestry(scene: &mut Scene) -> Process {
+    let shell = scene.machine.explorer();
+    let mail = scene.start_under(
+        &shell,
+        r"C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE",
+        r#""C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE""#,
+    );
+    scene.wait(40_000);
+    let word = scene.start_under(
+        &mail.process,
+        r"C:\Program Files\Microsoft Office\root\Office16\WINWORD.EXE",
+        r#""WINWORD.EXE" /n "C:\Users\alice\AppData\Local\Temp\offer.docm""#,
+    );
+    scene.wait(6_000);
+    let console =
+        scene.start_under(&word.process, r"C:\Windows\System32\cmd.exe", r"cmd.exe /c %TEMP%\u.bat");
+    scene.machine.process(
+        r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
+        "powershell.exe -nop -w hidden -enc SQBFAFgA",
+        r"EXAMPLE\alice",
+        Some(&console.process),
+    )
 }
 
 pub(super) fn hostile_text() -> Story {
