@@ -437,6 +437,12 @@ fn data_are_told_by_name_whatever_their_order_and_number() {
 }
 
 #[test]
+fn events_may_cross_threads() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    shared(&event(1, &[]));
+}
+
+#[test]
 fn other_providers_are_not_sysmon() {
     let mut record = raw(1, &[("Image", r"C:\a.exe")]);
     record.system.provider = "Microsoft-Windows-Kernel-Process".into();

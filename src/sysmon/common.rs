@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::derive::hashes::lower;
-use super::derive::{cow, date, string};
+use super::derive::{cow, date, lower, string};
 use super::options::Options;
 use crate::eql::{Scalar, Value};
 use crate::input::System;

@@ -35,8 +35,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event in `raw`; `None` when another provider logged it. Data are told by their names, never by place or version; of two with one name the
-    /// first counts. Placeholders (nothing, `-`, the zero GUID) are as good as absent, and GUIDs become `{lower-case}`.
+    /// The event in `raw`; `None` when another provider logged it. Data are told by their names, never by place or version. Placeholders (nothing, `-`,
+    /// the zero GUID) are as good as absent, of two values under one name the first counts, and GUIDs become `{lower-case}`.
     pub fn from_raw(mut raw: RawRecord, options: &Options) -> Option<Self> {
         if raw.system.provider != PROVIDER {
             return None;
@@ -109,7 +109,7 @@ impl Event {
         self.text(self.plan.spec.fields.iter().position(|field| field.name == name)?)
     }
 
-    /// What is wrong with the values, one sentence each: a sign that fields have shifted, as some damaged or doctored records show. Empty when all is well.
+    /// What is wrong with the values, one sentence each: a sign that fields have shifted in a damaged or doctored record. Empty when all is well.
     pub fn problems(&self) -> Vec<String> {
         let rows = self.plan.spec.fields.iter().enumerate();
         let texts = rows.filter_map(|(slot, field)| Some((field, self.text(slot)?)));

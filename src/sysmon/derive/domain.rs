@@ -2,7 +2,7 @@
 
 use psl::{Psl, Type};
 
-use super::hashes::lower;
+use super::lower;
 
 /// A name around its public suffix.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::lower;
+
 /// The order in which Elastic's documents list hashes under `related.hash`; any other algorithm follows as written.
 const ORDER: [&str; 4] = ["sha256", "sha1", "md5", "imphash"];
 
@@ -28,11 +30,6 @@ pub(crate) fn all(text: &str) -> Vec<Cow<'_, str>> {
         ORDER.iter().position(|known| name.eq_ignore_ascii_case(known)).unwrap_or(ORDER.len())
     });
     items.into_iter().map(|(_, value)| lower(value)).collect()
-}
-
-/// `text` in lower case, copied only when it has to be.
-pub(crate) fn lower(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]

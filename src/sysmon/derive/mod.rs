@@ -10,7 +10,7 @@ pub(super) mod args;
 pub(super) mod community;
 pub(super) mod dns;
 mod domain;
-pub(super) mod hashes;
+mod hashes;
 pub(super) mod path;
 mod registry;
 
@@ -165,6 +165,11 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
         "false" => Some(false),
         _ => None,
     }
+}
+
+/// `text` in lower case, copied only when it has to be.
+pub(super) fn lower(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
 }
 
 fn owned(texts: Vec<String>) -> Value<'static> {

@@ -58,7 +58,9 @@ pub(super) static EVENTS: &[EventSpec] = &[
         text("SourcePort").typed(InType::UInt16).gives(&[("source.port", Part::Number)]),
         text("SourcePortName").gives(&[("network.protocol", Part::Joint(Joint::PortName))]),
         text("DestinationIsIpv6").typed(InType::Boolean).gives(&[]),
-        text("DestinationIp").gives(&[("destination.ip", Part::Address), ("related.ip", Part::Address), ("network.community_id", Part::Joint(Joint::CommunityId))]),
+        text("DestinationIp").gives(&[
+            ("destination.ip", Part::Address), ("related.ip", Part::Address), ("network.community_id", Part::Joint(Joint::CommunityId)),
+        ]),
         text("DestinationHostname").gives(&[("destination.domain", Part::Text)]),
         text("DestinationPort").typed(InType::UInt16).gives(&[("destination.port", Part::Number)]),
         text("DestinationPortName").gives(&[("network.protocol", Part::Joint(Joint::PortName))]),
