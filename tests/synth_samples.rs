@@ -139,3 +139,52 @@ fn a_damaged_sample_is_damaged_where_its_story_says() {
     assert!(chunk_of(&whole, findings[0].start_record_id) > Some(0), "past the one chunk the header admits");
     assert_eq!((whole[42], whole[120]), (1, 1));
 }
+
+#[test]
+fn values_have_the_types_of_the_table() {
+    use evql::sysmon::schema::{InType, event_spec};
+    use synth::TypedValue;
+    let stories = synth::stories();
+    let records = stories.iter().flat_map(|story| &story.files).flat_map(|file| &file.records);
+    for record in records.filter(|record| record.provider == synth::sysmon::PROVIDER) {
+        let spec = event_spec(record.event_id.into()).expect("the table has it");
+        for (name, value) in &record.data {
+            let field = spec.fields.iter().find(|field| field.name == name).expect("the table has it");
+            let same = matches!(
+                (field.in_type, value),
+                (InType::UnicodeString, TypedValue::Text(_))
+                    | (InType::Guid, TypedValue::Guid(_))
+                    | (InType::UInt32, TypedValue::UInt32(_))
+                    | (InType::UInt16, TypedValue::UInt16(_))
+                    | (InType::HexInt64, TypedValue::HexInt64(_))
+                    | (InType::HexInt32, TypedValue::HexInt32(_))
+                    | (InType::Boolean, TypedValue::Boolean(_))
+            );
+            assert!(same, "event {}, {name}: {value:?}", record.event_id);
+        }
+    }
+}
+
+#[test]
+fn one_sample_holds_every_event_with_every_field() {
+    let stories = synth::stories();
+    let story = stories.iter().find(|story| story.name == "every-event").expect("the story exists");
+    let records = &story.files[0].records;
+    let held: Vec<u32> = records.iter().map(|record| record.event_id.into()).collect();
+    let known: Vec<u32> = evql::sysmon::schema::events().iter().map(|spec| spec.id).collect();
+    assert_eq!(held, known);
+    for record in records {
+        let spec = evql::sysmon::schema::event_spec(record.event_id.into()).expect("listed above");
+        assert_eq!(record.data.len(), spec.fields.len(), "event {}", record.event_id);
+        for (name, value) in &record.data {
+            // A client connection has no name for its own port, and an unsigned library no signer.
+            let may_lack =
+                matches!((record.event_id, name.as_ref()), (3, "SourcePortName") | (7, "Signature"));
+            assert!(
+                may_lack || !["", "-"].contains(&value.to_string().as_str()),
+                "event {}, {name}",
+                record.event_id
+            );
+        }
+    }
+}
