@@ -31,7 +31,9 @@ mod tests {
     #[test]
     fn blocks_and_addresses() {
         let inside = |block: &str, ip: &str| {
-            parse_block(block).expect("a block").contains(&ip.parse::<IpAddr>().expect("an address").to_canonical())
+            parse_block(block)
+                .expect("a block")
+                .contains(&ip.parse::<IpAddr>().expect("an address").to_canonical())
         };
         assert!(inside("10.6.48.157/8", "10.1.2.3"));
         assert!(inside("127.0.0.1", "::ffff:127.0.0.1"));

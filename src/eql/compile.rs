@@ -6,8 +6,6 @@ mod condition;
 mod operand;
 mod predicate;
 mod stages;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,7 +60,8 @@ impl Compiler<'_> {
     fn filter(&mut self, filter: &EventFilter) -> Filter {
         let condition = self.condition(&filter.condition);
         let Some(category) = &filter.category else { return Filter::new(condition) };
-        let field = Field { id: self.schema.category_field(), kind: Type::Keyword, name: Arc::from("category") };
+        let field =
+            Field { id: self.schema.category_field(), kind: Type::Keyword, name: Arc::from("category") };
         let category = Node::Leaf(Atom::Field(field, Test::text(&category.node, false)));
         Filter::new(condition::all(vec![category, condition]))
     }

@@ -19,7 +19,9 @@ impl Atom {
     /// Whether the atom holds for `record`.
     pub fn matches(&self, record: &dyn Record) -> bool {
         match self {
-            Self::Field(field, test) => record.field(field.id).as_slice().iter().any(|value| test.holds(value)),
+            Self::Field(field, test) => {
+                record.field(field.id).as_slice().iter().any(|value| test.holds(value))
+            }
             Self::Script(script) => script.matches(record),
         }
     }

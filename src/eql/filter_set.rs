@@ -52,7 +52,8 @@ impl FilterSet {
             if filter.is_empty() {
                 continue;
             }
-            let Some((field, texts)) = demands.get(number).and_then(|demands| rarest(demands, &popularity)) else {
+            let Some((field, texts)) = demands.get(number).and_then(|demands| rarest(demands, &popularity))
+            else {
                 set.always.push(number);
                 continue;
             };
@@ -86,7 +87,9 @@ impl FilterSet {
         candidates.sort_unstable();
         candidates.retain(|number| {
             self.filters.get(*number).is_some_and(|filter| {
-                filter.evaluate(&mut |atom| scratch.answer(*atom, || self.atoms.get(*atom).is_some_and(|atom| atom.matches(record))))
+                filter.evaluate(&mut |atom| {
+                    scratch.answer(*atom, || self.atoms.get(*atom).is_some_and(|atom| atom.matches(record)))
+                })
             })
         });
         scratch.candidates = candidates;
@@ -158,7 +161,9 @@ fn intern(atom: &Atom, interned: &mut HashMap<String, Vec<usize>>, atoms: &mut V
 /// Every demand a condition makes of a record; each alone is necessary.
 fn demands(node: &Node<Atom>) -> Vec<Demand> {
     match node {
-        Node::Leaf(Atom::Field(field, Test::Text { exact, patterns })) if patterns.is_empty() && !exact.is_empty() => {
+        Node::Leaf(Atom::Field(field, Test::Text { exact, patterns }))
+            if patterns.is_empty() && !exact.is_empty() =>
+        {
             vec![(field.id, exact.sorted().iter().map(|text| text.to_ascii_lowercase()).collect())]
         }
         Node::And(items) => items.iter().flat_map(demands).collect(),

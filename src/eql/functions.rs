@@ -64,7 +64,13 @@ impl Parameter {
 
 use Parameter::{Address, Any, Block, Flag, Number, Text};
 
-const fn function(name: &'static str, parameters: &'static [Parameter], required: usize, result: Type, call: Call) -> Function {
+const fn function(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    required: usize,
+    result: Type,
+    call: Call,
+) -> Function {
     Function { name, parameters, required, variadic: false, insensitive: false, result, call }
 }
 

@@ -58,13 +58,19 @@ mod tests {
     fn check(least: u32, most: u32) {
         let regex = regex::Regex::new(&format!(r"\A{}\z", pattern(least, most, None))).expect("digits only");
         for number in (0..2_300).chain([u32::MAX - 1, u32::MAX]) {
-            assert_eq!(regex.is_match(&number.to_string()), (least..=most).contains(&number), "{number} in <{least}-{most}>");
+            assert_eq!(
+                regex.is_match(&number.to_string()),
+                (least..=most).contains(&number),
+                "{number} in <{least}-{most}>"
+            );
         }
     }
 
     #[test]
     fn exactly_the_interval() {
-        for (least, most) in [(0, 0), (1, 10), (0, 99), (7, 1234), (99, 101), (1000, 2222), (5, 5), (100, 999)] {
+        for (least, most) in
+            [(0, 0), (1, 10), (0, 99), (7, 1234), (99, 101), (1000, 2222), (5, 5), (100, 999)]
+        {
             check(least, most);
         }
         check(0, u32::MAX);

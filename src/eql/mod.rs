@@ -28,6 +28,6 @@ pub use compile::compile;
 pub use diagnostic::{Diagnostic, Origin, render};
 pub use filter::{FieldUse, Filter};
 pub use filter_set::{FilterSet, Scratch};
-pub use program::{Form, KeyField, Program, Role, Stage};
 pub use parser::parse;
+pub use program::{Form, KeyField, Program, Role, Stage};
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};

@@ -109,7 +109,9 @@ impl fmt::Display for Number {
             Self::Float(float) if float.is_infinite() => {
                 f.write_str(if *float > 0.0 { "Infinity" } else { "-Infinity" })
             }
-            Self::Float(float) if *float == 0.0 || (1e-3..1e7).contains(&float.abs()) => write!(f, "{float:?}"),
+            Self::Float(float) if *float == 0.0 || (1e-3..1e7).contains(&float.abs()) => {
+                write!(f, "{float:?}")
+            }
             Self::Float(float) => {
                 let text = format!("{float:e}");
                 let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -130,7 +132,10 @@ mod tests {
         assert_eq!(Number::Float(-4.5).compare(Number::Int(-4)), Some(Ordering::Less));
         assert_eq!(Number::Int(i64::MAX).compare(Number::Float(TWO_TO_63)), Some(Ordering::Less));
         assert_eq!(Number::Int(i64::MIN).compare(Number::Float(-TWO_TO_63)), Some(Ordering::Equal));
-        assert_eq!(Number::Int(9_007_199_254_740_993).compare(Number::Float(9_007_199_254_740_992.0)), Some(Ordering::Greater));
+        assert_eq!(
+            Number::Int(9_007_199_254_740_993).compare(Number::Float(9_007_199_254_740_992.0)),
+            Some(Ordering::Greater)
+        );
         assert_eq!(Number::Int(0).compare(Number::Float(f64::NAN)), None);
     }
 
@@ -141,12 +146,17 @@ mod tests {
         assert_eq!(int(-7, Arithmetic::Modulo, 3), Some(Number::Int(-1)));
         assert_eq!(int(1, Arithmetic::Divide, 0), None);
         assert_eq!(int(i64::MAX, Arithmetic::Add, 1), None);
-        assert_eq!(Number::Int(7).calculate(Arithmetic::Divide, Number::Float(2.0)), Some(Number::Float(3.5)));
+        assert_eq!(
+            Number::Int(7).calculate(Arithmetic::Divide, Number::Float(2.0)),
+            Some(Number::Float(3.5))
+        );
     }
 
     #[test]
     fn texts_are_java_s() {
-        for (number, text) in [(2.1828, "2.1828"), (3.0, "3.0"), (1e10, "1.0E10"), (1.5e-5, "1.5E-5"), (123456.0, "123456.0")] {
+        for (number, text) in
+            [(2.1828, "2.1828"), (3.0, "3.0"), (1e10, "1.0E10"), (1.5e-5, "1.5E-5"), (123456.0, "123456.0")]
+        {
             assert_eq!(Number::Float(number).to_string(), text);
         }
     }

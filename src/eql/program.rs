@@ -108,7 +108,9 @@ impl fmt::Display for Program {
             Form::Event => writeln!(f, "event")?,
             Form::Sample => writeln!(f, "sample")?,
             Form::Sequence { maxspan: None } => writeln!(f, "sequence")?,
-            Form::Sequence { maxspan: Some(ticks) } => writeln!(f, "sequence within {} ms", ticks / crate::time::TICKS_PER_MILLI)?,
+            Form::Sequence { maxspan: Some(ticks) } => {
+                writeln!(f, "sequence within {} ms", ticks / crate::time::TICKS_PER_MILLI)?
+            }
         }
         for (number, stage) in self.stages.iter().enumerate() {
             let role = match stage.role {

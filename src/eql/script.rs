@@ -83,7 +83,10 @@ impl Op {
             Self::Constant(_) | Self::Field(..) => Vec::new(),
             Self::Call { arguments, .. } => arguments.iter().collect(),
             Self::Arithmetic(_, left, right) => vec![left, right],
-            Self::Negate(inner) | Self::Test { subject: inner, .. } | Self::IsNull(inner) | Self::Not(inner) => {
+            Self::Negate(inner)
+            | Self::Test { subject: inner, .. }
+            | Self::IsNull(inner)
+            | Self::Not(inner) => {
                 vec![inner]
             }
             Self::And(items) | Self::Or(items) => items.iter().collect(),
@@ -113,13 +116,16 @@ impl Op {
             Self::Constant(constant) => constant.as_ref().map(borrowed),
             Self::Field(_, occurrence) => values.get(*occurrence)?.clone(),
             Self::Call { function, insensitive, arguments } => {
-                let arguments: Vec<Datum<'v>> = arguments.iter().map(|argument| argument.evaluate(values)).collect();
+                let arguments: Vec<Datum<'v>> =
+                    arguments.iter().map(|argument| argument.evaluate(values)).collect();
                 (function.call)(&arguments, *insensitive)
             }
             Self::Arithmetic(operator, left, right) => {
                 math::calculate(*operator, &left.evaluate(values), &right.evaluate(values))
             }
-            Self::Negate(inner) => number_of(&inner.evaluate(values)?).and_then(Number::negated).map(scalar_of),
+            Self::Negate(inner) => {
+                number_of(&inner.evaluate(values)?).and_then(Number::negated).map(scalar_of)
+            }
             Self::Test { subject, test, lower } => {
                 let value = subject.evaluate(values)?;
                 let holds = if *lower {
@@ -149,8 +155,12 @@ impl Op {
             Self::Constant(constant) => constant.is_none(),
             Self::Field(_, occurrence) => missing(*occurrence),
             // Every function is null when its first argument is; `cidrMatch` and `concat` too.
-            Self::Call { arguments, .. } => arguments.first().is_some_and(|first| first.is_null_without(missing)),
-            Self::Arithmetic(_, left, right) => left.is_null_without(missing) || right.is_null_without(missing),
+            Self::Call { arguments, .. } => {
+                arguments.first().is_some_and(|first| first.is_null_without(missing))
+            }
+            Self::Arithmetic(_, left, right) => {
+                left.is_null_without(missing) || right.is_null_without(missing)
+            }
             Self::Negate(inner) | Self::Test { subject: inner, .. } | Self::Not(inner) => {
                 inner.is_null_without(missing)
             }
@@ -202,7 +212,8 @@ impl Script {
     /// Whether the script holds for `record`.
     pub fn matches(&self, record: &dyn Record) -> bool {
         let values: Vec<Value<'_>> = self.occurrences.iter().map(|field| record.field(field.id)).collect();
-        let choices: Vec<Vec<Datum<'_>>> = values.iter().zip(&self.occurrences).map(|(value, field)| choices(value, field.kind)).collect();
+        let choices: Vec<Vec<Datum<'_>>> =
+            values.iter().zip(&self.occurrences).map(|(value, field)| choices(value, field.kind)).collect();
         let mut chosen = Vec::with_capacity(choices.len());
         let mut left = MAX_COMBINATIONS;
         self.any(&choices, &mut chosen, &mut left)
@@ -234,7 +245,9 @@ impl Script {
 
     /// Whether the script is false for every record in which the fields that `missing` names have no value.
     pub fn is_false_without(&self, missing: &dyn Fn(FieldId) -> bool) -> bool {
-        self.root.is_null_without(&|occurrence| self.occurrences.get(occurrence).is_some_and(|field| missing(field.id)))
+        self.root.is_null_without(&|occurrence| {
+            self.occurrences.get(occurrence).is_some_and(|field| missing(field.id))
+        })
     }
 }
 
@@ -251,7 +264,9 @@ fn number_fields(op: &mut Op, occurrences: &mut Vec<Field>) {
             *occurrence = occurrences.len();
             occurrences.push(field.clone());
         }
-        Op::Call { arguments, .. } => arguments.iter_mut().for_each(|argument| number_fields(argument, occurrences)),
+        Op::Call { arguments, .. } => {
+            arguments.iter_mut().for_each(|argument| number_fields(argument, occurrences))
+        }
         Op::Arithmetic(_, left, right) => {
             number_fields(left, occurrences);
             number_fields(right, occurrences);

@@ -6,6 +6,8 @@ pub struct StringSet {
     fold: bool,
     /// Sorted by hash, then text; folded when `fold`.
     entries: Vec<(u64, Box<str>)>,
+    /// The length in bytes of the longest text: longer values are not hashed at all.
+    longest: usize,
 }
 
 impl StringSet {
@@ -18,12 +20,13 @@ impl StringSet {
             .collect();
         entries.sort();
         entries.dedup();
-        Self { fold, entries }
+        let longest = entries.iter().map(|(_, text)| text.len()).max().unwrap_or(0);
+        Self { fold, entries, longest }
     }
 
     /// Whether `value` is one of the set.
     pub fn contains(&self, value: &str) -> bool {
-        if self.entries.is_empty() {
+        if self.entries.is_empty() || value.len() > self.longest {
             return false;
         }
         let hash = hash(value, self.fold);

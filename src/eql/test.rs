@@ -70,8 +70,9 @@ impl Test {
                 patterns.iter().any(|pattern| pattern.matches(&text))
             }
             Self::TextOrder(operator, bound) => ordered(*operator, text_of(value).as_ref().cmp(bound)),
-            Self::Numbers(numbers) => number_of(value)
-                .is_some_and(|value| numbers.iter().any(|number| value.compare(*number) == Some(Ordering::Equal))),
+            Self::Numbers(numbers) => number_of(value).is_some_and(|value| {
+                numbers.iter().any(|number| value.compare(*number) == Some(Ordering::Equal))
+            }),
             Self::NumberOrder(operator, bound) => number_of(value)
                 .and_then(|value| value.compare(*bound))
                 .is_some_and(|ordering| ordered(*operator, ordering)),

@@ -56,16 +56,17 @@ pub fn ip_of(scalar: &Scalar<'_>) -> Option<IpAddr> {
     }
 }
 
-/// The scalar as a time; a text is ISO 8601 or milliseconds since 1970, a number is milliseconds since 1970.
+/// The scalar as a time in whole milliseconds, all that a `date` field keeps; a text is ISO 8601 or milliseconds since 1970, a number is the latter.
 pub fn date_of(scalar: &Scalar<'_>) -> Option<Timestamp> {
-    match scalar {
+    let time = match scalar {
         Scalar::Date(time) => Some(*time),
         Scalar::Int(millis) => Some(Timestamp::from_unix_millis(*millis)),
         Scalar::Str(text) => {
             Timestamp::parse(text).or_else(|| text.parse().ok().map(Timestamp::from_unix_millis))
         }
         _ => None,
-    }
+    };
+    time.map(Timestamp::truncated_to_millis)
 }
 
 /// The scalar as a value of `kind`, borrowing from it; `None` when it cannot be one.

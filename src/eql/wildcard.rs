@@ -107,7 +107,11 @@ impl Segment {
                 Piece::One => rest.chars().next()?.len_utf8(),
                 Piece::Text(text) => {
                     let head = rest.as_bytes().get(..text.len())?;
-                    let same = if fold { head.eq_ignore_ascii_case(text.as_bytes()) } else { head == text.as_bytes() };
+                    let same = if fold {
+                        head.eq_ignore_ascii_case(text.as_bytes())
+                    } else {
+                        head == text.as_bytes()
+                    };
                     if !same {
                         return None;
                     }

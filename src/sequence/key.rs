@@ -9,7 +9,9 @@ use crate::eql::{KeyField, Record, Scalar, Type, value};
 pub const MAX_KEYS_PER_EVENT: usize = 1_024;
 
 /// The values of all key fields, in order. Without a `by` it is empty: one key for all events.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct JoinKey(pub Vec<KeyValue>);
 
@@ -41,7 +43,9 @@ pub fn join_keys(keys: &[KeyField], record: &dyn Record) -> Vec<JoinKey> {
         let values = values_of(key, record);
         result = result
             .iter()
-            .flat_map(|prefix| values.iter().map(|value| JoinKey(prefix.0.iter().chain([value]).cloned().collect())))
+            .flat_map(|prefix| {
+                values.iter().map(|value| JoinKey(prefix.0.iter().chain([value]).cloned().collect()))
+            })
             .take(MAX_KEYS_PER_EVENT)
             .collect();
     }
@@ -119,7 +123,10 @@ mod tests {
         let numbers = [-1.5, -0.25, 0.5, 2.5];
         let keys: Vec<KeyValue> = numbers.iter().map(|number_| number(*number_)).collect();
         assert!(keys.is_sorted());
-        assert_eq!(keys.iter().map(KeyValue::to_json).collect::<Vec<_>>(), numbers.map(serde_json::Value::from));
+        assert_eq!(
+            keys.iter().map(KeyValue::to_json).collect::<Vec<_>>(),
+            numbers.map(serde_json::Value::from)
+        );
         assert_eq!(number(3.0), KeyValue::Int(3));
         assert!(KeyValue::Null < KeyValue::Text(String::new()));
     }

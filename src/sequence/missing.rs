@@ -50,7 +50,10 @@ impl<O, T> Absences<O, T> {
             .enumerate()
             .filter_map(|(stage, event)| event.as_ref().map(|event| (stage, event.time)))
             .collect();
-        let (Some(&(first_stage, first)), Some(&(last_stage, last))) = (positives.first(), positives.last()) else { return false };
+        let (Some(&(first_stage, first)), Some(&(last_stage, last))) = (positives.first(), positives.last())
+        else {
+            return false;
+        };
         for pair in positives.windows(2) {
             if let [(before, after_time), (after, before_time)] = pair
                 && (*before + 1..*after).any(|stage| self.any_between(stage, *after_time, *before_time))
@@ -59,7 +62,8 @@ impl<O, T> Absences<O, T> {
             }
         }
         let leading = (0..first_stage).filter_map(|stage| self.latest_before(stage, first)).max();
-        let trailing = (last_stage + 1..self.roles.len()).filter_map(|stage| self.earliest_after(stage, last)).min();
+        let trailing =
+            (last_stage + 1..self.roles.len()).filter_map(|stage| self.earliest_after(stage, last)).min();
         let (has_leading, has_trailing) = (first_stage > 0, last_stage + 1 < self.roles.len());
         match (leading, trailing) {
             (None, None) => true,

@@ -50,18 +50,25 @@ impl<O: Ord, T> Match<O, T> {
 
     /// What matches are sorted by: the last event, then the others from the first on.
     fn rank(&self) -> (Option<&O>, Vec<&O>) {
-        (self.present().next_back().map(|event| &event.order), self.present().map(|event| &event.order).collect())
+        (
+            self.present().next_back().map(|event| &event.order),
+            self.present().map(|event| &event.order).collect(),
+        )
     }
 }
 
 /// Runs the hits of one join key, sorted by order, through a sequence or sample; the matches come in the order of their last events.
-pub fn run<O: Ord + Clone, T: Clone>(program: &Program, hits: impl IntoIterator<Item = Hit<O, T>>) -> Vec<Match<O, T>> {
+pub fn run<O: Ord + Clone, T: Clone>(
+    program: &Program,
+    hits: impl IntoIterator<Item = Hit<O, T>>,
+) -> Vec<Match<O, T>> {
     match program.form() {
         Form::Event => Vec::new(),
         Form::Sample => sample::run(program, hits).into_iter().collect(),
         Form::Sequence { maxspan } => {
             let mut machine = Machine::new(program.stages(), maxspan);
-            let mut matches: Vec<Match<O, T>> = hits.into_iter().filter_map(|hit| machine.push(hit)).collect();
+            let mut matches: Vec<Match<O, T>> =
+                hits.into_iter().filter_map(|hit| machine.push(hit)).collect();
             matches.extend(machine.finish());
             matches
         }
@@ -70,7 +77,10 @@ pub fn run<O: Ord + Clone, T: Clone>(program: &Program, hits: impl IntoIterator<
 
 /// Runs the hits of all join keys, in any order: sequences come in the order of their last events (ties by their other events, then key), samples in the
 /// order of their keys, as Elasticsearch lists them. The program's pipes are not applied; [`Program::limit`] does that.
-pub fn run_all<O: Ord + Clone, T: Clone>(program: &Program, mut hits: Vec<(JoinKey, Hit<O, T>)>) -> Vec<(JoinKey, Match<O, T>)> {
+pub fn run_all<O: Ord + Clone, T: Clone>(
+    program: &Program,
+    mut hits: Vec<(JoinKey, Hit<O, T>)>,
+) -> Vec<(JoinKey, Match<O, T>)> {
     hits.sort_by(|(a_key, a), (b_key, b)| (a_key, &a.order, a.stage).cmp(&(b_key, &b.order, b.stage)));
     let mut matches = Vec::new();
     let mut rest = hits.into_iter().peekable();

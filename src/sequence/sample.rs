@@ -7,7 +7,10 @@ use super::{Hit, Match, Matched};
 use crate::eql::Program;
 
 /// The sample of one key, or `None`. The hits come in order.
-pub fn run<O: Ord + Clone, T: Clone>(program: &Program, hits: impl IntoIterator<Item = Hit<O, T>>) -> Option<Match<O, T>> {
+pub fn run<O: Ord + Clone, T: Clone>(
+    program: &Program,
+    hits: impl IntoIterator<Item = Hit<O, T>>,
+) -> Option<Match<O, T>> {
     let count = program.stages().len();
     let mut candidates: Vec<Vec<Matched<O, T>>> = (0..count).map(|_| Vec::new()).collect();
     for hit in hits {

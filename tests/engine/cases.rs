@@ -15,7 +15,8 @@ fn every_case_gives_its_answer() {
     assert!(files.len() > 100, "only {} cases found", files.len());
     for file in &files {
         let text = std::fs::read_to_string(file).expect("a case is readable");
-        let case: Json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let case: Json =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         if let Some(failure) = failure_of(&case) {
             failures.push(format!("{}\n{failure}", file.display()));
         }
@@ -39,12 +40,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn failure_of(case: &Json) -> Option<String> {
     let query = case["query"].as_str().expect("a case has a query");
-    let events: Vec<Json> = case["events"].as_array().into_iter().flatten().enumerate().map(completed).collect();
+    let events: Vec<Json> =
+        case["events"].as_array().into_iter().flatten().enumerate().map(completed).collect();
     let unmapped: Vec<String> = serde_json::from_value(case["unmapped"].clone()).unwrap_or_default();
-    match (toy::answer(query, &events, &case["mapping"], &unmapped, case["tiebreaker"].as_str()), &case["error"]) {
+    match (
+        toy::answer(query, &events, &case["mapping"], &unmapped, case["tiebreaker"].as_str()),
+        &case["error"],
+    ) {
         (Ok(found), Json::Null) => (json!(found) != case["expected"])
             .then(|| format!("  {query}\n  expected {}\n  found    {}", case["expected"], json!(found))),
-        (Ok(found), error) => Some(format!("  {query}\n  expected the error {error}\n  found {}", json!(found))),
+        (Ok(found), error) => {
+            Some(format!("  {query}\n  expected the error {error}\n  found {}", json!(found)))
+        }
         (Err(errors), expected) => {
             let texts: Vec<String> = errors
                 .iter()
@@ -53,8 +60,10 @@ fn failure_of(case: &Json) -> Option<String> {
                     format!("`{place}`: {} ({})", error.message, error.help.as_deref().unwrap_or(""))
                 })
                 .collect();
-            let wanted: Vec<&str> = expected.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-            let right = wanted.len() == texts.len() && wanted.iter().zip(&texts).all(|(part, text)| text.contains(part));
+            let wanted: Vec<&str> =
+                expected.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+            let right = wanted.len() == texts.len()
+                && wanted.iter().zip(&texts).all(|(part, text)| text.contains(part));
             (!right).then(|| format!("  {query}\n  expected {expected}\n  found errors {texts:#?}"))
         }
     }

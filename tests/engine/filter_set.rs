@@ -10,12 +10,19 @@ use crate::toy;
 /// Queries and events of `tests/eql/` and the vectors.
 fn material() -> (Vec<String>, Vec<Json>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let vectors = std::fs::read_to_string(root.join("vectors/eql-vectors.jsonl")).expect("the vectors are part of the project");
+    let vectors = std::fs::read_to_string(root.join("vectors/eql-vectors.jsonl"))
+        .expect("the vectors are part of the project");
     let mut texts: Vec<String> = vectors.lines().map(str::to_owned).collect();
-    let mut folders: Vec<_> = std::fs::read_dir(root.join("eql")).expect("the cases").map(|entry| entry.expect("an entry").path()).collect();
+    let mut folders: Vec<_> = std::fs::read_dir(root.join("eql"))
+        .expect("the cases")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     folders.sort();
     for folder in folders {
-        let mut files: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
         files.sort();
         texts.extend(files.iter().map(|file| std::fs::read_to_string(file).expect("a case")));
     }
@@ -46,8 +53,12 @@ fn the_set_answers_as_each_filter_alone() {
     let mut hits = 0;
     for event in &events {
         let record = toy::ToyRecord { names: &names, event };
-        let alone: Vec<usize> =
-            filters.iter().enumerate().filter(|(_, filter)| filter.matches(&record)).map(|(number, _)| number).collect();
+        let alone: Vec<usize> = filters
+            .iter()
+            .enumerate()
+            .filter(|(_, filter)| filter.matches(&record))
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(set.matching(&record, &mut scratch), alone, "{event}");
         hits += alone.len();
     }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod filter_set;
+mod hostile;
 mod outline;
 mod sequence_model;
 mod streams;

@@ -32,7 +32,11 @@ fn program(query: &str) -> (Program, Vec<String>) {
 fn check(query: &str, known: Json, expected: bool) {
     let (program, names) = program(query);
     let filter: &Filter = &program.stages()[0].filter;
-    assert_eq!(filter.could_match(&Kind { names: &names, known: known.clone() }), expected, "{query} given {known}");
+    assert_eq!(
+        filter.could_match(&Kind { names: &names, known: known.clone() }),
+        expected,
+        "{query} given {known}"
+    );
 }
 
 #[test]
@@ -63,14 +67,21 @@ fn a_script_on_a_field_that_is_never_there_is_false() {
 
 #[test]
 fn uses_tell_what_losing_a_field_would_cost() {
-    let (program, _) = program("process where s : \"a\" and not (t : \"b\" and s : \"c\") and not n > 1 and f");
+    let (program, _) =
+        program("process where s : \"a\" and not (t : \"b\" and s : \"c\") and not n > 1 and f");
     let uses: Vec<(String, bool, bool)> = program.stages()[0]
         .filter
         .uses()
         .into_iter()
         .map(|used| (used.field.name.to_string(), used.positive, used.negative))
         .collect();
-    let expected = [("category", true, false), ("s", true, true), ("t", false, true), ("n", false, true), ("f", true, false)];
+    let expected = [
+        ("category", true, false),
+        ("s", true, true),
+        ("t", false, true),
+        ("n", false, true),
+        ("f", true, false),
+    ];
     assert_eq!(uses, expected.map(|(name, positive, negative)| (name.to_owned(), positive, negative)));
     assert!(program.stages()[0].filter.fields().is_sorted());
 }

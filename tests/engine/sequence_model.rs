@@ -29,7 +29,9 @@ fn program(query: &str) -> Program {
 }
 
 fn orders(matches: &[Match<usize, ()>]) -> Vec<Vec<Option<usize>>> {
-    let order = |found: &Match<usize, ()>| found.events.iter().map(|event| event.as_ref().map(|event| event.order)).collect();
+    let order = |found: &Match<usize, ()>| {
+        found.events.iter().map(|event| event.as_ref().map(|event| event.order)).collect()
+    };
     matches.iter().map(order).collect()
 }
 
@@ -52,14 +54,20 @@ fn model(program: &Program, events: &[Event]) -> Vec<Vec<Option<usize>>> {
     let Form::Sequence { maxspan } = program.form() else { panic!("a sequence") };
     let roles: Vec<Role> = program.stages().iter().map(|stage| stage.role).collect();
     let lists = by_stage(events, roles.len());
-    let with_role = |role| roles.iter().enumerate().filter(move |(_, found)| **found == role).map(|(stage, _)| stage);
+    let with_role =
+        |role| roles.iter().enumerate().filter(move |(_, found)| **found == role).map(|(stage, _)| stage);
     let positives: Vec<usize> = with_role(Role::Positive).collect();
-    let untils: Vec<usize> = with_role(Role::Until).flat_map(|stage| lists[stage].iter().map(|(order, _)| *order)).collect();
+    let untils: Vec<usize> =
+        with_role(Role::Until).flat_map(|stage| lists[stage].iter().map(|(order, _)| *order)).collect();
     let mut waiting: Vec<Vec<(usize, i64)>> = lists[positives[0]].iter().map(|event| vec![*event]).collect();
     for stage in &positives[1..] {
         let mut next = Vec::new();
         for (order, time) in &lists[*stage] {
-            let Some(newest) = waiting.iter().rposition(|partial| partial.last().expect("not empty").0 < *order) else { continue };
+            let Some(newest) =
+                waiting.iter().rposition(|partial| partial.last().expect("not empty").0 < *order)
+            else {
+                continue;
+            };
             let mut partial = waiting.drain(..=newest).next_back().expect("the newest");
             let too_long = maxspan.is_some_and(|maxspan| time - partial[0].1 > maxspan);
             let last = partial.last().expect("not empty").0;
@@ -81,7 +89,11 @@ fn model(program: &Program, events: &[Event]) -> Vec<Vec<Option<usize>>> {
             let times = lists[stage].iter().map(|(_, time)| *time);
             match positives.iter().position(|positive| *positive > stage) {
                 Some(0) => leading = leading.max(times.filter(|time| *time < first).max()),
-                Some(next) if times.clone().any(|time| partial[next - 1].1 < time && time < partial[next].1) => return false,
+                Some(next)
+                    if times.clone().any(|time| partial[next - 1].1 < time && time < partial[next].1) =>
+                {
+                    return false;
+                }
                 Some(_) => {}
                 None => trailing = times.filter(|time| *time > last).chain(trailing).min(),
             }
@@ -96,11 +108,15 @@ fn model(program: &Program, events: &[Event]) -> Vec<Vec<Option<usize>>> {
             (None, Some(trailing)) => beyond(first, trailing),
         }
     };
-    waiting.iter().filter(|partial| holds(partial)).map(|partial| {
-        let mut result = vec![None; stages];
-        positives.iter().zip(partial).for_each(|(stage, (order, _))| result[*stage] = Some(*order));
-        result
-    }).collect()
+    waiting
+        .iter()
+        .filter(|partial| holds(partial))
+        .map(|partial| {
+            let mut result = vec![None; stages];
+            positives.iter().zip(partial).for_each(|(stage, (order, _))| result[*stage] = Some(*order));
+            result
+        })
+        .collect()
 }
 
 proptest! {

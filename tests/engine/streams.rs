@@ -7,7 +7,8 @@ use crate::toy;
 
 /// The corpus is not part of the project: `None` where it is absent.
 fn streams() -> Option<String> {
-    let folder = std::env::var("EVQL_CORPUS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus").to_owned());
+    let folder = std::env::var("EVQL_CORPUS")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus").to_owned());
     std::fs::read_to_string(format!("{folder}/streams.jsonl")).ok()
 }
 
@@ -17,16 +18,22 @@ fn the_builtin_rule_finds_exactly_the_pairs() {
         println!("skipped: no streams.jsonl in ../shared/corpus or $EVQL_CORPUS");
         return;
     };
-    let rule = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rules/builtin/unusual-network-activity.toml"));
-    let rule: toml::Table = rule.expect("the built-in rule is part of the project").parse().expect("the built-in rule is TOML");
+    let rule = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/rules/builtin/unusual-network-activity.toml"
+    ));
+    let rule: toml::Table =
+        rule.expect("the built-in rule is part of the project").parse().expect("the built-in rule is TOML");
     let query = rule["rule"]["query"].as_str().expect("a rule has a query");
     let mut count = 0;
     for line in streams.lines() {
         let stream: Json = serde_json::from_str(line).expect("a stream is a JSON object");
-        let events: Vec<Json> = stream["events"].as_array().expect("a stream has events").iter().map(event).collect();
+        let events: Vec<Json> =
+            stream["events"].as_array().expect("a stream has events").iter().map(event).collect();
         let found = toy::answer(query, &events, &json!({"@timestamp": "date"}), &[], Some("record"));
         let mut found = found.expect("the built-in rule compiles");
-        let mut expected: Vec<Vec<Json>> = serde_json::from_value(stream["expected"].clone()).expect("pairs of record ids");
+        let mut expected: Vec<Vec<Json>> =
+            serde_json::from_value(stream["expected"].clone()).expect("pairs of record ids");
         let by_ids = |pair: &Vec<Json>| pair.iter().map(Json::as_i64).collect::<Vec<_>>();
         found.sort_by_key(by_ids);
         expected.sort_by_key(by_ids);
@@ -39,7 +46,8 @@ fn the_builtin_rule_finds_exactly_the_pairs() {
 /// A stream's event as an ECS document. Times are whole milliseconds in the streams.
 fn event(event: &Json) -> Json {
     let start = event["event_id"] == 1;
-    let time = Timestamp::parse(event["utc_time"].as_str().expect("an event has a time")).expect("an RFC 3339 time");
+    let time =
+        Timestamp::parse(event["utc_time"].as_str().expect("an event has a time")).expect("an RFC 3339 time");
     json!({
         "id": event["record_id"],
         "record": event["record_id"],

@@ -115,7 +115,13 @@ fn scalar(value: &Json) -> Option<Scalar<'_>> {
 pub type Answer = Result<Vec<Vec<Json>>, Vec<eql::Diagnostic>>;
 
 /// Runs a query over events. Events are ordered by `@timestamp`, then the tiebreaker (those without it last), then position.
-pub fn answer(query: &str, events: &[Json], mapping: &Json, unmapped: &[String], tiebreaker: Option<&str>) -> Answer {
+pub fn answer(
+    query: &str,
+    events: &[Json],
+    mapping: &Json,
+    unmapped: &[String],
+    tiebreaker: Option<&str>,
+) -> Answer {
     let schema = ToySchema::new(events, mapping, unmapped);
     let program = eql::compile(&eql::parse(query)?, &schema)?;
     let names = schema.names();

@@ -32,5 +32,7 @@ fn failure_of(vector: &Json) -> Option<String> {
         }
         Err(_) => json!("error"),
     };
-    (found != vector["expected"]).then(|| format!("{}: {query}\n  expected {}\n  found    {found}", vector["name"], vector["expected"]))
+    (found != vector["expected"]).then(|| {
+        format!("{}: {query}\n  expected {}\n  found    {found}", vector["name"], vector["expected"])
+    })
 }

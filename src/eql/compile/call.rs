@@ -11,7 +11,13 @@ use crate::eql::span::{Span, Spanned};
 use crate::eql::test::Test;
 
 impl Compiler<'_> {
-    pub(super) fn call(&mut self, name: &Spanned<String>, insensitive: bool, arguments: &[Expr], span: Span) -> Option<Typed> {
+    pub(super) fn call(
+        &mut self,
+        name: &Spanned<String>,
+        insensitive: bool,
+        arguments: &[Expr],
+        span: Span,
+    ) -> Option<Typed> {
         let typed: Vec<Option<Typed>> = arguments.iter().map(|argument| self.operand(argument)).collect();
         let function = self.function(name)?;
         if insensitive && !function.insensitive {
@@ -27,7 +33,11 @@ impl Compiler<'_> {
             let parameter = function.parameters.get(index).or(function.parameters.last())?;
             right &= self.argument_is_right(function, *parameter, argument);
         }
-        right.then(|| Typed { op: call_op(function, insensitive, typed).folded(), kind: Some(function.result), span })
+        right.then(|| Typed {
+            op: call_op(function, insensitive, typed).folded(),
+            kind: Some(function.result),
+            span,
+        })
     }
 
     fn function(&mut self, name: &Spanned<String>) -> Option<&'static Function> {
@@ -127,7 +137,9 @@ fn gone(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "wildcard" => "use `field : (\"…\")` or `field like (\"…\")`",
         "match" | "matchlite" => "use `field regex (\"…\")`",
-        "arraycontains" | "arraysearch" | "arraycount" => "a condition on an array holds when any value satisfies it: use `field : \"…\"`",
+        "arraycontains" | "arraysearch" | "arraycount" => {
+            "a condition on an array holds when any value satisfies it: use `field : \"…\"`"
+        }
         "safe" => "leave it out: a condition on a missing field is false by itself",
         _ => return None,
     })

@@ -59,7 +59,9 @@ fn script(op: Op) -> Node<Atom> {
 /// a Lucene wildcard itself (QueryTranslator.CaseInsensitiveScalarFunctions).
 fn text_search(call: &Op) -> Option<Atom> {
     let Op::Call { function, insensitive, arguments } = call else { return None };
-    let [Op::Field(field, _), Op::Constant(Some(Scalar::Str(part)))] = arguments.as_slice() else { return None };
+    let [Op::Field(field, _), Op::Constant(Some(Scalar::Str(part)))] = arguments.as_slice() else {
+        return None;
+    };
     let pattern = match function.name {
         "startsWith" => Wildcard::prefix(part, *insensitive),
         "endsWith" => Wildcard::lucene(&format!("*{part}"), *insensitive),

@@ -57,8 +57,12 @@ impl Compiler<'_> {
             }
             ExprKind::And(items) => (Op::And(self.truths(items)?).folded(), Some(Type::Boolean)),
             ExprKind::Or(items) => (Op::Or(self.truths(items)?).folded(), Some(Type::Boolean)),
-            ExprKind::Compare { operator, left, right } => return self.comparison(*operator, left, right, span),
-            ExprKind::Arithmetic { operator, left, right } => return self.arithmetic(*operator, left, right, span),
+            ExprKind::Compare { operator, left, right } => {
+                return self.comparison(*operator, left, right, span);
+            }
+            ExprKind::Arithmetic { operator, left, right } => {
+                return self.arithmetic(*operator, left, right, span);
+            }
             ExprKind::Negate(inner) => {
                 let inner = self.operand(inner)?;
                 if !self.is_numeric(&inner) {
@@ -100,7 +104,8 @@ impl Compiler<'_> {
     fn truth(&mut self, expr: &Expr) -> Option<Op> {
         let typed = self.operand(expr)?;
         if !matches!(typed.kind, None | Some(Type::Boolean)) {
-            let message = format!("`and`, `or`, `not` join conditions, and this is {}", type_name(typed.kind));
+            let message =
+                format!("`and`, `or`, `not` join conditions, and this is {}", type_name(typed.kind));
             self.refuse_with_help(typed.span, message, "compare it with a value, for instance `… == …`");
             return None;
         }
@@ -111,12 +116,23 @@ impl Compiler<'_> {
         if typed.kind.is_none() || is_number(typed.kind) {
             return true;
         }
-        let message = format!("arithmetic needs a number, and {} is {}", typed.called(), type_name(typed.kind));
-        self.refuse_with_help(typed.span, message, "`number(…)` reads a number from a string, `concat(…)` joins strings");
+        let message =
+            format!("arithmetic needs a number, and {} is {}", typed.called(), type_name(typed.kind));
+        self.refuse_with_help(
+            typed.span,
+            message,
+            "`number(…)` reads a number from a string, `concat(…)` joins strings",
+        );
         false
     }
 
-    fn arithmetic(&mut self, operator: ast::Arithmetic, left: &Expr, right: &Expr, span: Span) -> Option<Typed> {
+    fn arithmetic(
+        &mut self,
+        operator: ast::Arithmetic,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Option<Typed> {
         let (left, right) = (self.operand(left), self.operand(right));
         let (left, right) = (left?, right?);
         let numeric = [self.is_numeric(&left), self.is_numeric(&right)];
@@ -141,7 +157,11 @@ impl Compiler<'_> {
         }
         let Some(constant) = right.constant().cloned() else {
             let message = "only a comparison with a constant can be answered; this compares two fields or functions of fields";
-            self.refuse_with_help(right.span, message, "put a constant on one side; a function such as `startsWith~(a, b)` may take two fields");
+            self.refuse_with_help(
+                right.span,
+                message,
+                "put a constant on one side; a function such as `startsWith~(a, b)` may take two fields",
+            );
             return None;
         };
         let op = self.compared(operator, left, constant, right.span)?;
@@ -150,7 +170,13 @@ impl Compiler<'_> {
     }
 
     /// `left operator constant`.
-    fn compared(&mut self, operator: Comparison, left: Typed, constant: Option<Scalar<'static>>, span: Span) -> Option<Op> {
+    fn compared(
+        &mut self,
+        operator: Comparison,
+        left: Typed,
+        constant: Option<Scalar<'static>>,
+        span: Span,
+    ) -> Option<Op> {
         let equal = operator == Comparison::Equal;
         // `x == null` asks whether there is a value (ReplaceNullChecks); any order with null is null.
         let Some(constant) = constant else {
@@ -171,7 +197,13 @@ impl Compiler<'_> {
 
     /// The test for `left operator constant`. A constant of another type is read as the field's when Elasticsearch would (a text as a number, a number
     /// as a text); what it would fail on, or never find, is refused.
-    fn comparison_test(&mut self, operator: Comparison, left: &Typed, constant: &Scalar<'static>, span: Span) -> Option<Test> {
+    fn comparison_test(
+        &mut self,
+        operator: Comparison,
+        left: &Typed,
+        constant: &Scalar<'static>,
+        span: Span,
+    ) -> Option<Test> {
         let equal = operator == Comparison::Equal;
         let same_type = left.is_field();
         let test = match (left.kind, constant) {
@@ -185,14 +217,24 @@ impl Compiler<'_> {
                 number_of(constant).map(|number| number_test(operator, number))
             }
             (Some(Type::Boolean), _) if equal => bool_of(constant).map(Test::Bool),
-            (Some(Type::Ip), Scalar::Str(text)) if equal => address::parse_block(text).map(|block| Test::Addresses(vec![block])),
-            (Some(Type::Ip), Scalar::Str(text)) => text.parse().ok().map(|ip| Test::AddressOrder(operator, ip)),
+            (Some(Type::Ip), Scalar::Str(text)) if equal => {
+                address::parse_block(text).map(|block| Test::Addresses(vec![block]))
+            }
+            (Some(Type::Ip), Scalar::Str(text)) => {
+                text.parse().ok().map(|ip| Test::AddressOrder(operator, ip))
+            }
             (Some(Type::Date), _) if equal => date_of(constant).map(|time| Test::Dates(vec![time])),
             (Some(Type::Date), _) => date_of(constant).map(|time| Test::DateOrder(operator, time)),
             _ => None,
         };
         if test.is_none() {
-            let message = format!("{} is {}, which `{} {}` cannot hold for", left.called(), type_name(left.kind), symbol(operator), shown(constant));
+            let message = format!(
+                "{} is {}, which `{} {}` cannot hold for",
+                left.called(),
+                type_name(left.kind),
+                symbol(operator),
+                shown(constant)
+            );
             self.refuse_with_help(span, message, wanted(left.kind));
         }
         test
@@ -201,7 +243,11 @@ impl Compiler<'_> {
     /// String operators and comparisons need an exact string; `text` fields have none.
     pub(super) fn refuse_text<T>(&mut self, typed: &Typed) -> Option<T> {
         let message = format!("{} is analysed text, which has no exact value to compare", typed.called());
-        self.refuse_with_help(typed.span, message, "use its exact sub-field, often the name with `.keyword` added");
+        self.refuse_with_help(
+            typed.span,
+            message,
+            "use its exact sub-field, often the name with `.keyword` added",
+        );
         None
     }
 }
@@ -229,11 +275,19 @@ fn mirrored(operator: Comparison) -> Comparison {
 }
 
 fn text_test(operator: Comparison, text: &str) -> Test {
-    if operator == Comparison::Equal { Test::text(text, false) } else { Test::TextOrder(operator, text.into()) }
+    if operator == Comparison::Equal {
+        Test::text(text, false)
+    } else {
+        Test::TextOrder(operator, text.into())
+    }
 }
 
 fn number_test(operator: Comparison, number: Number) -> Test {
-    if operator == Comparison::Equal { Test::Numbers(vec![number]) } else { Test::NumberOrder(operator, number) }
+    if operator == Comparison::Equal {
+        Test::Numbers(vec![number])
+    } else {
+        Test::NumberOrder(operator, number)
+    }
 }
 
 /// A constant as a query writes it.
@@ -246,7 +300,9 @@ pub(super) fn shown(constant: &Scalar<'_>) -> String {
 
 fn wanted(kind: Option<Type>) -> &'static str {
     match kind {
-        Some(Type::Long | Type::Double) => "write a number without quotes; `string(…)` turns a number into a string",
+        Some(Type::Long | Type::Double) => {
+            "write a number without quotes; `string(…)` turns a number into a string"
+        }
         Some(Type::Keyword) => "write a string in double quotes; `number(…)` reads a number from a string",
         Some(Type::Boolean) => "write `true` or `false`, with `==` or `!=`",
         Some(Type::Ip) => "write an address or, with `==`, a block such as \"10.0.0.0/8\"",

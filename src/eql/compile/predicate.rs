@@ -17,7 +17,14 @@ use crate::eql::wildcard::Wildcard;
 type Listed = (Scalar<'static>, Span);
 
 impl Compiler<'_> {
-    pub(super) fn predicate(&mut self, subject: &Expr, operator: Predicate, negated: bool, values: &[Expr], span: Span) -> Option<Typed> {
+    pub(super) fn predicate(
+        &mut self,
+        subject: &Expr,
+        operator: Predicate,
+        negated: bool,
+        values: &[Expr],
+        span: Span,
+    ) -> Option<Typed> {
         let subject = self.operand(subject);
         let values = self.constants(values, operator);
         let (subject, values) = (subject?, values?);
@@ -47,7 +54,8 @@ impl Compiler<'_> {
                 }
                 Some(None) => {}
                 None => {
-                    let message = format!("`{}` takes constants, and {} is not one", symbol(operator), typed.called());
+                    let message =
+                        format!("`{}` takes constants, and {} is not one", symbol(operator), typed.called());
                     self.refuse_with_help(typed.span, message, "write the values themselves");
                     constants = None;
                 }
@@ -75,7 +83,9 @@ impl Compiler<'_> {
                 self.each(subject, operator, values, block).map(|blocks| (Test::Addresses(blocks), false))
             }
             (Some(Type::Long | Type::Double), Predicate::In) => {
-                let number = |value: &Scalar<'_>| if matches!(value, Scalar::Str(_)) { None } else { number_of(value) };
+                let number = |value: &Scalar<'_>| {
+                    if matches!(value, Scalar::Str(_)) { None } else { number_of(value) }
+                };
                 self.each(subject, operator, values, number).map(|numbers| (Test::Numbers(numbers), false))
             }
             (Some(Type::Date), Predicate::In) => {
@@ -87,7 +97,12 @@ impl Compiler<'_> {
                 Some((if both { Test::Exists } else { Test::Bool(flags.contains(&true)) }, false))
             }
             (kind, _) => {
-                let message = format!("`{}` compares strings, and {} is {}", symbol(operator), subject.called(), type_name(kind));
+                let message = format!(
+                    "`{}` compares strings, and {} is {}",
+                    symbol(operator),
+                    subject.called(),
+                    type_name(kind)
+                );
                 self.refuse_with_help(subject.span, message, format!("use `==` for {}", plural(kind)));
                 None
             }
@@ -95,7 +110,12 @@ impl Compiler<'_> {
     }
 
     /// The values as texts, or an error for each that is none.
-    fn texts(&mut self, subject: &Typed, operator: Predicate, values: &[Listed]) -> Option<Vec<(String, Span)>> {
+    fn texts(
+        &mut self,
+        subject: &Typed,
+        operator: Predicate,
+        values: &[Listed],
+    ) -> Option<Vec<(String, Span)>> {
         let text = |value: &Scalar<'_>| match value {
             Scalar::Str(text) => Some(text.clone().into_owned()),
             _ => None,
@@ -104,7 +124,13 @@ impl Compiler<'_> {
         Some(texts.into_iter().zip(values.iter().map(|(_, span)| *span)).collect())
     }
 
-    fn each<T>(&mut self, subject: &Typed, operator: Predicate, values: &[Listed], read: impl Fn(&Scalar<'_>) -> Option<T>) -> Option<Vec<T>> {
+    fn each<T>(
+        &mut self,
+        subject: &Typed,
+        operator: Predicate,
+        values: &[Listed],
+        read: impl Fn(&Scalar<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let mut result = Some(Vec::with_capacity(values.len()));
         for (value, span) in values {
             match (read(value), &mut result) {
@@ -112,7 +138,12 @@ impl Compiler<'_> {
                 (Some(_), None) => {}
                 (None, _) => {
                     let kind = type_name(subject.kind);
-                    let message = format!("{} is {kind}, and {} is not one that `{}` can compare it with", subject.called(), shown(value), symbol(operator));
+                    let message = format!(
+                        "{} is {kind}, and {} is not one that `{}` can compare it with",
+                        subject.called(),
+                        shown(value),
+                        symbol(operator)
+                    );
                     self.refuse_with_help(*span, message, format!("every value must be {kind}"));
                     result = None;
                 }
@@ -142,7 +173,8 @@ fn text_list(operator: Predicate, texts: &[(String, Span)], indexed: bool) -> (T
     let fold = matches!(operator, Predicate::Colon | Predicate::LikeInsensitive | Predicate::InInsensitive);
     let wild = !matches!(operator, Predicate::In | Predicate::InInsensitive);
     let lower = fold && !indexed;
-    let texts: Vec<String> = texts.iter().map(|(text, _)| if lower { text.to_lowercase() } else { text.clone() }).collect();
+    let texts: Vec<String> =
+        texts.iter().map(|(text, _)| if lower { text.to_lowercase() } else { text.clone() }).collect();
     let is_pattern = |text: &&String| wild && text.contains(['*', '?']);
     let (patterns, exact): (Vec<&String>, Vec<&String>) = texts.iter().partition(is_pattern);
     let exact = StringSet::new(exact.into_iter().map(String::as_str), fold && indexed);

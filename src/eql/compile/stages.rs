@@ -33,15 +33,23 @@ impl Compiler<'_> {
     pub(super) fn sample(&mut self, sample: &Sample) -> (Form, Vec<Stage>) {
         let mut first_keys = None;
         let terms = sample.terms.iter();
-        let stages = terms.map(|term| self.stage(&sample.by, term, Role::Positive, &mut first_keys)).collect();
+        let stages =
+            terms.map(|term| self.stage(&sample.by, term, Role::Positive, &mut first_keys)).collect();
         (Form::Sample, stages)
     }
 
-    fn stage(&mut self, by: &[Spanned<Key>], term: &Spanned<Term>, role: Role, first: &mut Option<Vec<Typed>>) -> Stage {
+    fn stage(
+        &mut self,
+        by: &[Spanned<Key>],
+        term: &Spanned<Term>,
+        role: Role,
+        first: &mut Option<Vec<Typed>>,
+    ) -> Stage {
         let filter = self.filter(&term.node.filter);
         let written: Vec<&Spanned<Key>> = by.iter().chain(&term.node.by).collect();
         let typed: Vec<Option<Typed>> = written.iter().map(|key| self.key(key)).collect();
-        let keys: Vec<KeyField> = written.iter().zip(&typed).filter_map(|(key, typed)| key_field(key, typed.as_ref()?)).collect();
+        let keys: Vec<KeyField> =
+            written.iter().zip(&typed).filter_map(|(key, typed)| key_field(key, typed.as_ref()?)).collect();
         if let Some(typed) = typed.into_iter().collect::<Option<Vec<Typed>>>() {
             match first {
                 None => *first = Some(typed),

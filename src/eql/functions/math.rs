@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(read("0x10", None), Some(Scalar::Int(16)));
         assert_eq!(read("0x1337", Some(16)), Some(Scalar::Int(4919)));
         assert_eq!(read("052403", Some(8)), Some(Scalar::Int(21763)));
-        assert_eq!(read("-3.14", Some(10)), Some(Scalar::Float(-3.14)));
+        assert_eq!(read("-3.25", Some(10)), Some(Scalar::Float(-3.25)));
         assert_eq!(read("+314", None), Some(Scalar::Int(314)));
         assert_eq!(read("x", None), None);
         assert_eq!(read("1", Some(99)), None);

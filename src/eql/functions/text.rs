@@ -31,7 +31,11 @@ pub fn between<'v>(arguments: &[Datum<'v>], insensitive: bool) -> Datum<'v> {
 pub fn cidr_match<'v>(arguments: &[Datum<'v>], _: bool) -> Datum<'v> {
     let (first, blocks) = arguments.split_first()?;
     let ip = ip_of(first.as_ref()?)?;
-    let inside = blocks.iter().flatten().filter_map(|block| address::parse_block(&text_of(block))).any(|block| block.contains(&ip));
+    let inside = blocks
+        .iter()
+        .flatten()
+        .filter_map(|block| address::parse_block(&text_of(block)))
+        .any(|block| block.contains(&ip));
     Some(Scalar::Bool(inside))
 }
 
@@ -138,7 +142,11 @@ fn find(source: &[u16], part: &[u16], start: usize) -> Option<usize> {
     if part.is_empty() {
         return (start <= source.len()).then_some(start);
     }
-    source.get(start..)?.windows(part.len()).position(|window| window == part).map(|at| start.saturating_add(at))
+    source
+        .get(start..)?
+        .windows(part.len())
+        .position(|window| window == part)
+        .map(|at| start.saturating_add(at))
 }
 
 fn find_last(source: &[u16], part: &[u16]) -> Option<usize> {
@@ -168,7 +176,12 @@ mod tests {
         let planet = s("welcome to the planet");
         let between = between as Call;
         check(between, &[planet.clone(), s("welcome"), s("planet"), None], false, s(" to the "));
-        check(between, &[planet.clone(), s("welcome"), s("e"), Some(Scalar::Bool(true))], false, s(" to the plan"));
+        check(
+            between,
+            &[planet.clone(), s("welcome"), s("e"), Some(Scalar::Bool(true))],
+            false,
+            s(" to the plan"),
+        );
         check(between, &[planet.clone(), s("welcome"), s("e"), None], false, s(" to th"));
         check(between, &[planet.clone(), s("WELCOME"), s("E"), None], true, s(" to th"));
         check(between, &[planet.clone(), s("goodbye"), s("planet"), None], false, s(""));

@@ -1,0 +1,153 @@
+//! Whatever is written as a query and whatever an event holds: an answer or diagnostics within the text, never a panic.
+
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::toy;
+
+const WORDS: [&str; 62] = [
+    "any where",
+    "process where",
+    "sequence",
+    "sample",
+    "by s",
+    "by n, ?gone",
+    "with maxspan=1s",
+    "with runs=3",
+    "[",
+    "]",
+    "![",
+    "until",
+    "| head 2",
+    "| tail 1",
+    "and",
+    "or",
+    "not",
+    "(",
+    ")",
+    ",",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    ":",
+    "in",
+    "not in",
+    "in~",
+    "like",
+    "like~",
+    "regex",
+    "regex~",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "s",
+    "n",
+    "f",
+    "ip",
+    "body",
+    "?gone",
+    "null",
+    "true",
+    "1",
+    "-9223372036854775808",
+    "0",
+    "1e308",
+    "\"a*?\"",
+    "\"10.0.0.0/8\"",
+    "\"[a\"",
+    "\"\\u{1F600}\"",
+    "length(",
+    "substring(",
+    "between~(",
+    "cidrMatch(",
+    "indexOf~(",
+    "number(",
+    "concat(",
+    "startsWith~(s, s)",
+    "string(",
+];
+
+fn events() -> Vec<Json> {
+    vec![
+        json!({"id": 1, "@timestamp": i64::MAX, "s": ["a", "😀", ""], "n": [i64::MIN, 0], "f": true, "ip": "::ffff:1.2.3.4", "body": "x"}),
+        json!({"id": 2, "@timestamp": i64::MIN, "event.category": "process", "s": "A*", "n": i64::MAX, "f": [true, false], "ip": ["::", "bad"]}),
+        json!({"id": 3}),
+    ]
+}
+
+fn run(query: &str) -> Result<(), TestCaseError> {
+    let answer = toy::answer(query, &events(), &json!({"body": "text"}), &["gone".to_owned()], None);
+    for error in answer.err().into_iter().flatten() {
+        prop_assert!(
+            error.span.start <= error.span.end && error.span.end <= query.len(),
+            "{error:?} in {query}"
+        );
+        prop_assert!(!error.message.is_empty());
+    }
+    Ok(())
+}
+
+/// Well-formed conditions, so that compiling and evaluating are reached more often than by chance.
+fn condition() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(vec![
+        "s",
+        "n",
+        "f",
+        "ip",
+        "?gone",
+        "null",
+        "1",
+        "-3",
+        "2.5",
+        "\"a*\"",
+        "true",
+        "9223372036854775807",
+    ]);
+    let value = value.prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            (
+                prop::sample::select(vec![
+                    "length",
+                    "string",
+                    "number",
+                    "concat",
+                    "substring",
+                    "indexOf~",
+                    "between"
+                ]),
+                prop::collection::vec(inner.clone(), 1..4)
+            )
+                .prop_map(|(name, arguments)| format!("{name}({})", arguments.join(", "))),
+            (inner.clone(), prop::sample::select(vec!["+", "-", "*", "/", "%"]), inner.clone())
+                .prop_map(|(a, sign, b)| format!("({a} {sign} {b})")),
+            inner.prop_map(|value| format!("-{value}")),
+        ]
+    });
+    let signs = vec!["==", "!=", "<", "<=", ">", ">=", ":", "like", "regex~", "in ("];
+    let leaf = (value.clone(), prop::sample::select(signs), value).prop_map(|(a, sign, b)| {
+        if sign == "in (" { format!("{a} in ({b})") } else { format!("{a} {sign} {b}") }
+    });
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|items| format!("({})", items.join(" and "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|items| format!("({})", items.join(" or "))),
+            inner.prop_map(|item| format!("not {item}")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_words_at_all(words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..24)) {
+        run(&words.join(" "))?;
+    }
+
+    #[test]
+    fn well_formed_conditions(condition in condition()) {
+        run(&format!("any where {condition}"))?;
+        run(&format!("sequence by ?s with maxspan=1s [any where {condition}] ![any where not {condition}] [any where true] until [any where f]"))?;
+    }
+}
