@@ -78,8 +78,7 @@ fn crates_are_named_only_in_their_rooms() {
     let mut wrong = Vec::new();
     for file in sources() {
         for (name, rooms) in CRATES {
-            let used = names(&file.code, &format!("{name}::"))
-                || names(&file.code, &format!("use {name};"));
+            let used = names(&file.code, &format!("{name}::")) || names(&file.code, &format!("use {name};"));
             if used && !rooms.contains(&file.room.as_str()) {
                 wrong.push(format!("{} names {name}", file.path.display()));
             }
@@ -119,7 +118,14 @@ fn the_library_neither_prints_nor_exits_nor_unwraps() {
     for file in sources() {
         let mut banned = vec![".unwrap()", "todo!(", "unimplemented!(", "dbg!("];
         if file.room != "cli" && file.room != "main" {
-            banned.extend(["println!(", "eprintln!(", "eprint!(", "process::exit(", "env::var(", "env::args("]);
+            banned.extend([
+                "println!(",
+                "eprintln!(",
+                "eprint!(",
+                "process::exit(",
+                "env::var(",
+                "env::args(",
+            ]);
         }
         for word in banned {
             if file.code.contains(word) {
@@ -137,7 +143,10 @@ fn every_dependency_is_used() {
     let section = manifest.split("[dependencies]").nth(1).expect("dependencies");
     let section = section.split("\n[").next().expect("section");
     let declared = section.lines().filter_map(|line| line.split(['=', '.']).next());
-    for name in declared.map(|name| name.trim().replace('-', "_")).filter(|name| !name.is_empty() && !name.starts_with('#')) {
+    for name in declared
+        .map(|name| name.trim().replace('-', "_"))
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+    {
         let used = files.iter().any(|file| names(&file.code, &format!("{name}::")));
         assert!(used, "{name} is declared and not used");
     }
@@ -187,7 +196,11 @@ fn sources() -> Vec<File> {
             let first = inner.components().next().expect("a name").as_os_str().to_string_lossy();
             let room = first.trim_end_matches(".rs").to_string();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-            let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let code = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect::<Vec<_>>()
+                .join("\n");
             File { room, code, text, path: inner.to_path_buf() }
         })
         .collect()

@@ -58,7 +58,8 @@ fn everything_is_accounted_for_and_nothing_good_is_lost() {
     let missing = temp.path().join("not-there");
     let out = temp.path().join("out");
     let arguments = ["scan", "-q", "-o"].map(Path::new).into_iter();
-    let ran = evql(arguments.chain([out.as_path(), &temp.path().join("good"), &temp.path().join("bad"), &missing]));
+    let ran =
+        evql(arguments.chain([out.as_path(), &temp.path().join("good"), &temp.path().join("bad"), &missing]));
     let ran = ran.expect(2);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     let files = tree(&out);
@@ -115,7 +116,10 @@ fn outputs_are_not_overwritten_unless_told() {
     assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
     assert_eq!(before, tree(&out));
     evql(arguments.into_iter().chain([Path::new("--force")])).expect(0);
-    assert!(tree(&evidence).keys().all(|name| name.ends_with(".evtx")), "nothing is written beside the evidence");
+    assert!(
+        tree(&evidence).keys().all(|name| name.ends_with(".evtx")),
+        "nothing is written beside the evidence"
+    );
 }
 
 #[test]

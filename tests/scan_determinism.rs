@@ -62,7 +62,8 @@ fn without_sources(mut finding: Value) -> Value {
 #[test]
 fn one_log_split_into_files_gives_the_same_findings() {
     let Some(corpus) = common::corpus() else { return };
-    let log = corpus.join("evtx/attack-samples/AutomatedTestingTools/panache_sysmon_vs_EDRTestingScript.evtx");
+    let log =
+        corpus.join("evtx/attack-samples/AutomatedTestingTools/panache_sysmon_vs_EDRTestingScript.evtx");
     let bytes = fs::read(&log).expect("the log");
     let (header, chunks) = bytes.split_at(4096);
     let temp = tempfile::tempdir().expect("a folder");

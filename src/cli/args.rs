@@ -334,13 +334,33 @@ pub struct SynthArgs {
     pub seed: u64,
     /// How many attacks the built-in rule finds in it.
     #[arg(long, default_value_t = 3, value_name = "N")]
-    pub attacks: u32,
+    pub attacks: u64,
+    /// Sysmon's version on the hosts: `old` (2017) or `new`.
+    #[arg(long, value_enum, default_value_t = LayoutChoice::New, value_name = "LAYOUT")]
+    pub layout: LayoutChoice,
+    /// Add logs of other providers; Sysmon's records are then an eighth of all.
+    #[arg(long)]
+    pub mixed: bool,
+    /// Files per kind of log [default: one per host].
+    #[arg(long, value_name = "N")]
+    pub files: Option<u64>,
+    /// Write into a folder that holds something already.
+    #[arg(long)]
+    pub force: bool,
     /// Write the project's samples instead.
     #[arg(long)]
     pub samples: bool,
     /// Print what the samples hold, record by record, as JSON lines, and write nothing.
     #[arg(long)]
     pub manifest: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LayoutChoice {
+    /// Few fields, as in 2017.
+    Old,
+    /// All fields of schema 4.90.
+    New,
 }
 
 #[cfg(test)]

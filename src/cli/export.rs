@@ -33,7 +33,11 @@ pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
 }
 
 /// Writes beside `path` and renames, so that a file of that name is always whole.
-fn to_file(path: &Path, force: bool, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Read>) -> Result<Read> {
+fn to_file(
+    path: &Path,
+    force: bool,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Read>,
+) -> Result<Read> {
     if path.exists() && !force {
         return Err(Error::Exists(path.to_path_buf()));
     }

@@ -36,11 +36,19 @@ const USUAL_FIELDS: [&str; 8] = [
 
 /// Runs `evql query`.
 pub fn run(args: &QueryArgs, terminal: Terminal) -> Answer {
-    let format = args.format.unwrap_or(if io::stdout().is_terminal() { QueryFormat::Table } else { QueryFormat::Jsonl });
+    let format = args.format.unwrap_or(if io::stdout().is_terminal() {
+        QueryFormat::Table
+    } else {
+        QueryFormat::Jsonl
+    });
     let mut printer = Printer::new(format, &args.fields);
     let json: Vec<bool> = args.evidence.paths.iter().map(|path| holds_json(path)).collect();
     let exit = match (json.contains(&true), json.contains(&false)) {
-        (true, true) => return Err(Error::Usage("ask event logs and JSON lines in separate runs: their schemas differ".into())),
+        (true, true) => {
+            return Err(Error::Usage(
+                "ask event logs and JSON lines in separate runs: their schemas differ".into(),
+            ));
+        }
         (true, false) => ask_json(args, &mut printer, terminal)?,
         (false, _) => ask_logs(args, &mut printer, terminal)?,
     };
@@ -58,7 +66,8 @@ fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
         Err(error) => ControlFlow::Break(error),
     };
     let clock = clock(args.clock);
-    let read = query(&program, &evidence.sources, &evidence.options, clock, &progress, &interrupt, &mut answer);
+    let read =
+        query(&program, &evidence.sources, &evidence.options, clock, &progress, &interrupt, &mut answer);
     progress.finish();
     let mut read = read?;
     read.damages.splice(0..0, evidence.damages);
@@ -79,7 +88,8 @@ fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
     let documents = reading.finish();
     let statement = eql::parse(&args.query).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
     let schema = documents.schema(&SysmonSchema);
-    let program = eql::compile(&statement, &schema).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
+    let program =
+        eql::compile(&statement, &schema).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
     for found in query_documents(&program, &documents) {
         printer.print(&found)?;
     }
@@ -95,7 +105,11 @@ fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
 }
 
 fn options(args: &JsonArgs) -> Result<json::Options> {
-    let as_mapped = args.as_mapped.iter().map(|text| json::parse_mapping(text).map_err(Error::Usage)).collect::<Result<_>>()?;
+    let as_mapped = args
+        .as_mapped
+        .iter()
+        .map(|text| json::parse_mapping(text).map_err(Error::Usage))
+        .collect::<Result<_>>()?;
     Ok(json::Options {
         timestamp_field: args.timestamp_field.clone(),
         category_field: args.category_field.clone(),
@@ -106,7 +120,10 @@ fn options(args: &JsonArgs) -> Result<json::Options> {
 }
 
 fn wrong(query: &str, diagnostics: &[eql::Diagnostic]) -> Error {
-    Error::Rule(format!("the query is wrong\n{}", eql::render(diagnostics, "query", query, eql::Origin::default())))
+    Error::Rule(format!(
+        "the query is wrong\n{}",
+        eql::render(diagnostics, "query", query, eql::Origin::default())
+    ))
 }
 
 /// Whether `path` is a file (or standard input) whose text begins with an object.
@@ -133,10 +150,16 @@ struct Printer {
 
 impl Printer {
     fn new(format: QueryFormat, fields: &[String]) -> Self {
-        let fields: Vec<String> =
-            if fields.is_empty() { USUAL_FIELDS.iter().map(ToString::to_string).collect() } else { fields.to_vec() };
+        let fields: Vec<String> = if fields.is_empty() {
+            USUAL_FIELDS.iter().map(ToString::to_string).collect()
+        } else {
+            fields.to_vec()
+        };
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
+        table
+            .load_style(UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width());
         table.set_header(std::iter::once("#").chain(fields.iter().map(String::as_str)));
         Self { format, fields, out: BufWriter::new(io::stdout()), table, printed: 0 }
     }
@@ -146,7 +169,8 @@ impl Printer {
         let written = match self.format {
             QueryFormat::Jsonl => writeln!(self.out, "{}", json_line(found)),
             QueryFormat::Table => {
-                let rows: Vec<Vec<String>> = self.rows(found).map(|row| row.iter().map(|cell| fit(cell, 400)).collect()).collect();
+                let rows: Vec<Vec<String>> =
+                    self.rows(found).map(|row| row.iter().map(|cell| fit(cell, 400)).collect()).collect();
                 self.table.add_rows(rows);
                 Ok(())
             }
@@ -175,8 +199,10 @@ impl Printer {
         };
         let number = self.printed.to_string();
         events.into_iter().map(move |event| {
-            let document = event.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
-            let cells = self.fields.iter().map(|field| lookup(&document, field).map(plain).unwrap_or_default());
+            let document =
+                event.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+            let cells =
+                self.fields.iter().map(|field| lookup(&document, field).map(plain).unwrap_or_default());
             std::iter::once(number.clone()).chain(cells).collect()
         })
     }

@@ -19,7 +19,9 @@ use super::{Answer, Exit};
 pub fn run(command: &RulesCommand, terminal: Terminal) -> Answer {
     match command {
         RulesCommand::List { rules, json } => list(rules, *json, terminal),
-        RulesCommand::Check { paths, json, mapping: chosen } => check_all(paths, *json, &mapping(chosen), terminal),
+        RulesCommand::Check { paths, json, mapping: chosen } => {
+            check_all(paths, *json, &mapping(chosen), terminal)
+        }
         RulesCommand::Explain { rule, rules } => explain(rule, rules, terminal),
     }
 }
@@ -45,7 +47,9 @@ pub fn load(args: &RuleArgs, options: &sysmon::Options, terminal: Terminal) -> R
         terminal.note(format!("{} rule files are for other engines and were skipped", read.skipped));
     }
     match (args.strict, problems.len(), compiled.is_empty()) {
-        (true, count @ 1.., _) => Err(Error::Rule(format!("{count} rule files are wrong and --strict was given"))),
+        (true, count @ 1.., _) => {
+            Err(Error::Rule(format!("{count} rule files are wrong and --strict was given")))
+        }
         (_, _, true) => Err(Error::Rule("there is no rule to run".into())),
         _ => Ok(RuleSet::new(compiled, options)),
     }
@@ -84,7 +88,13 @@ fn list(args: &RuleArgs, as_json: bool, terminal: Terminal) -> Answer {
                    "version": info.version, "tags": info.tags, "sha256": info.sha256, "origin": info.origin})
             .to_string()
         } else {
-            format!("{}  {:8}  {}  ({})", fit(&info.id, 60), info.severity.as_str(), fit(&info.name, 120), fit(&info.origin, 200))
+            format!(
+                "{}  {:8}  {}  ({})",
+                fit(&info.id, 60),
+                info.severity.as_str(),
+                fit(&info.name, 120),
+                fit(&info.origin, 200)
+            )
         };
         text.push_str(&row);
         text.push('\n');
@@ -116,7 +126,8 @@ fn check_all(paths: &[PathBuf], as_json: bool, options: &sysmon::Options, termin
         }
     }
     let count = |answerable| counts.get(&answerable).copied().unwrap_or(0);
-    let (fully, partly, never) = (count(Answerable::Fully), count(Answerable::Partly), count(Answerable::Never));
+    let (fully, partly, never) =
+        (count(Answerable::Fully), count(Answerable::Partly), count(Answerable::Never));
     if as_json {
         let summary = json!({"fully": fully, "partly": partly, "never": never, "wrong": problems.len(), "skipped": loaded.skipped});
         write_stdout(&format!("{}\n", json!({"summary": summary, "rules": objects, "problems": problems})))?;
@@ -150,7 +161,11 @@ fn verdict(rule: &Rule, found: &RuleCheck) -> String {
                 _ => "findings on it are lost",
             };
             let by = if lack.by_no_event { "no Sysmon event" } else { "no event that can satisfy the stage" };
-            text.push_str(&format!("        stage {}: {by} supplies {}; {what}\n", number + 1, fit(&lack.field, 100)));
+            text.push_str(&format!(
+                "        stage {}: {by} supplies {}; {what}\n",
+                number + 1,
+                fit(&lack.field, 100)
+            ));
         }
     }
     for name in &found.unmapped {
@@ -176,7 +191,9 @@ fn explain(wanted: &str, args: &RuleArgs, terminal: Terminal) -> Answer {
     };
     loaded.problems.iter().for_each(|problem| terminal.problem(problem));
     let Some(rule) = loaded.rules.first() else {
-        return Err(Error::Rule(format!("no rule has the id or name {wanted:?}; `evql rules list` shows those there are")));
+        return Err(Error::Rule(format!(
+            "no rule has the id or name {wanted:?}; `evql rules list` shows those there are"
+        )));
     };
     let program = compile(&rule.query, rule.event_category_override.as_deref())
         .map_err(|diagnostics| Error::Rule(rule.render(&diagnostics)))?;

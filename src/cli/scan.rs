@@ -28,7 +28,8 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     }
     let mut evidence = Evidence::gather(&args.evidence, !args.no_hash);
     let rules = load(&args.rules, &evidence.options.mapping, terminal)?;
-    let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
+    let folder =
+        args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
     let options = report_options(args);
     if !stream {
         report::refuse_existing(&folder, &formats, &options)?;

@@ -35,7 +35,11 @@ impl Evidence {
 
     /// Bytes in all sources, as far as the file system tells.
     pub fn bytes(&self) -> u64 {
-        self.sources.iter().filter_map(|source| source.path.metadata().ok()).map(|metadata| metadata.len()).sum()
+        self.sources
+            .iter()
+            .filter_map(|source| source.path.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum()
     }
 }
 

@@ -58,7 +58,8 @@ impl Terminal {
     /// A progress bar over `bytes` of evidence: on standard error, only when that is a terminal and nobody asked for quiet.
     pub fn progress(self, files: usize, bytes: u64) -> Progress {
         let hidden = self.quiet || !std::io::stderr().is_terminal();
-        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let target =
+            if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
         let bar = ProgressBar::with_draw_target(Some(bytes), target);
         let template = "{spinner} {bytes}/{total_bytes} {wide_bar} {bytes_per_sec}, {eta} left, {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {

@@ -37,7 +37,10 @@ impl Coverage {
     pub fn add(&mut self, other: Self) {
         self.records += other.records;
         for (name, theirs) in other.hosts {
-            let host = self.hosts.entry(name.clone()).or_insert_with(|| HostCoverage { host: name, ..HostCoverage::default() });
+            let host = self
+                .hosts
+                .entry(name.clone())
+                .or_insert_with(|| HostCoverage { host: name, ..HostCoverage::default() });
             for (event_id, count) in theirs.events {
                 *host.events.entry(event_id).or_default() += count;
             }

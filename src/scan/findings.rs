@@ -135,7 +135,12 @@ fn threats(rule: &Rule, finding: &Finding) -> Vec<Threat> {
     let program = finding.text("process.name").to_lowercase();
     let Some(own) = rule.programs.get(&program) else { return rule.info.threats.clone() };
     let name = |technique: &Technique| {
-        let known = rule.info.threats.iter().flat_map(|threat| &threat.techniques).find(|known| known.id == technique.id);
+        let known = rule
+            .info
+            .threats
+            .iter()
+            .flat_map(|threat| &threat.techniques)
+            .find(|known| known.id == technique.id);
         known.cloned().unwrap_or_else(|| technique.clone())
     };
     let techniques: Vec<Technique> = own.iter().map(name).collect();

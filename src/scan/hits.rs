@@ -49,7 +49,11 @@ pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 
 /// What `program` makes of `candidates`, which are merged; its stages are the filters from number `first_filter` on. Each match names candidates by
 /// their index. Pipes are applied.
-pub fn matches(program: &Program, first_filter: usize, candidates: &[Candidate]) -> Vec<(JoinKey, Match<usize, usize>)> {
+pub fn matches(
+    program: &Program,
+    first_filter: usize,
+    candidates: &[Candidate],
+) -> Vec<(JoinKey, Match<usize, usize>)> {
     let stages = program.stages().len();
     let mut hits = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
@@ -73,7 +77,10 @@ pub fn keys(program: &Program, stage: usize, record: &dyn Record) -> Vec<JoinKey
 }
 
 /// The results of `program` over `hits`, pipes applied. The hits of an event query come in order.
-pub fn answers(program: &Program, hits: Vec<(JoinKey, Hit<usize, usize>)>) -> Vec<(JoinKey, Match<usize, usize>)> {
+pub fn answers(
+    program: &Program,
+    hits: Vec<(JoinKey, Hit<usize, usize>)>,
+) -> Vec<(JoinKey, Match<usize, usize>)> {
     let found = match program.form() {
         Form::Event => hits.into_iter().map(|(key, hit)| (key, single(hit))).collect(),
         Form::Sequence { .. } | Form::Sample => run_all(program, hits),

@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
 use crate::input::{
-    self, Block, Finished, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions, Visitor,
+    self, Block, Finished, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile,
+    SourceOptions, Visitor,
 };
 use crate::sysmon::{self, Event};
 
@@ -81,7 +82,8 @@ pub fn pass<W: Worker>(
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
     pool.install(|| {
-        let mut feed = Feed::new(sources, options, observer, rayon::current_num_threads() * CHUNKS_PER_THREAD);
+        let mut feed =
+            Feed::new(sources, options, observer, rayon::current_num_threads() * CHUNKS_PER_THREAD);
         let mut ledger = Ledger::default();
         let mut batch = feed.next_batch();
         while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
@@ -145,7 +147,12 @@ struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    fn new(sources: &'a [Source], options: &'a PassOptions, observer: &'a dyn Observer, chunks: usize) -> Self {
+    fn new(
+        sources: &'a [Source],
+        options: &'a PassOptions,
+        observer: &'a dyn Observer,
+        chunks: usize,
+    ) -> Self {
         Self { waiting: sources.iter().collect(), open: None, options, observer, chunks }
     }
 
@@ -194,7 +201,12 @@ struct PieceOut<T> {
     outs: Vec<T>,
 }
 
-fn work<W: Worker>(batch: &Batch, options: &PassOptions, worker: &W, observer: &dyn Observer) -> Vec<PieceOut<W::Out>> {
+fn work<W: Worker>(
+    batch: &Batch,
+    options: &PassOptions,
+    worker: &W,
+    observer: &dyn Observer,
+) -> Vec<PieceOut<W::Out>> {
     let pieces: Vec<(&Part, usize)> =
         batch.parts.iter().flat_map(|part| (0..part.block.len()).map(move |index| (part, index))).collect();
     pieces
@@ -233,7 +245,12 @@ struct Visit<'a, W: Worker> {
 
 impl<'a, W: Worker> Visit<'a, W> {
     fn new(part: &'a Part, mapping: &'a sysmon::Options, worker: &'a W, scratch: &'a mut W::Scratch) -> Self {
-        let out = PieceOut { source: part.source, coverage: Coverage::default(), damages: Vec::new(), outs: Vec::new() };
+        let out = PieceOut {
+            source: part.source,
+            coverage: Coverage::default(),
+            damages: Vec::new(),
+            outs: Vec::new(),
+        };
         Self { mapping, worker, scratch, name: &part.name, out }
     }
 }
@@ -297,9 +314,12 @@ impl Ledger {
     }
 
     fn into_read(mut self, sources: &[Source], interrupted: bool) -> Read {
-        self.reports.extend(self.open.drain(..).map(|(ordinal, coverage, damages)| (ordinal, coverage, damages, End::Unread)));
+        self.reports.extend(
+            self.open.drain(..).map(|(ordinal, coverage, damages)| (ordinal, coverage, damages, End::Unread)),
+        );
         let reached: BTreeSet<u32> = self.reports.iter().map(|(ordinal, ..)| *ordinal).collect();
-        let unreached = sources.iter().map(|source| source.ordinal).filter(|ordinal| !reached.contains(ordinal));
+        let unreached =
+            sources.iter().map(|source| source.ordinal).filter(|ordinal| !reached.contains(ordinal));
         self.reports.extend(unreached.map(|ordinal| (ordinal, Coverage::default(), Vec::new(), End::Unread)));
         self.reports.sort_by_key(|(ordinal, ..)| *ordinal);
         let mut read = Read { interrupted, ..Read::default() };
@@ -345,7 +365,8 @@ fn report(name: &str, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) 
             damages.push(damage);
         }
         End::Unread => {
-            let (source, reason) = (name.to_owned(), "not read to its end: the run was interrupted".to_owned());
+            let (source, reason) =
+                (name.to_owned(), "not read to its end: the run was interrupted".to_owned());
             let kind = DamageKind::Unreadable;
             damages.push(Damage { source, chunk: None, record: None, kind, reason, lost: true });
             report.status = status(damages, coverage.records);

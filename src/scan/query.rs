@@ -82,7 +82,9 @@ pub fn query_documents(program: &Program, documents: &Documents) -> Vec<Answer> 
         for (stage, spec) in program.stages().iter().enumerate() {
             if spec.filter.matches(*document) {
                 let keys = keys(program, stage, *document);
-                hits.extend(keys.into_iter().map(|key| (key, Hit { stage, order: rank, time, payload: rank })));
+                hits.extend(
+                    keys.into_iter().map(|key| (key, Hit { stage, order: rank, time, payload: rank })),
+                );
             }
         }
     }

@@ -68,7 +68,8 @@ impl RuleSet {
 
     /// Whether an event with this id can satisfy any stage of any rule. Ids that the schema does not know cannot be ruled out.
     pub fn wants(&self, event_id: u32) -> bool {
-        self.event_ids.contains(&event_id) || (!self.rules.is_empty() && !sysmon::event_ids().any(|known| known == event_id))
+        self.event_ids.contains(&event_id)
+            || (!self.rules.is_empty() && !sysmon::event_ids().any(|known| known == event_id))
     }
 }
 

@@ -49,7 +49,8 @@ pub fn evql<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) 
 /// The findings of a scan over `paths`, streamed as JSON lines, whatever the exit code.
 #[track_caller]
 pub fn findings(paths: &[&Path], more: &[&str]) -> Vec<Value> {
-    let mut arguments: Vec<&std::ffi::OsStr> = ["scan", "--format", "jsonl", "-o", "-"].iter().map(AsRef::as_ref).collect();
+    let mut arguments: Vec<&std::ffi::OsStr> =
+        ["scan", "--format", "jsonl", "-o", "-"].iter().map(AsRef::as_ref).collect();
     arguments.extend(paths.iter().map(|path| path.as_os_str()));
     arguments.extend(more.iter().map(AsRef::<std::ffi::OsStr>::as_ref));
     let ran = evql(arguments);
@@ -73,10 +74,8 @@ pub fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
 
 /// The public corpus beside the checkout, or `None` after saying that the test is skipped.
 pub fn corpus() -> Option<PathBuf> {
-    let root = std::env::var_os("EVQL_CORPUS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("EVQL_CORPUS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
     if root.join("manifest.json").is_file() {
         return Some(root);
     }
