@@ -359,8 +359,7 @@ impl<'a> Compiler<'a> {
     fn substitution(&mut self) -> Option<u16> {
         self.count_node()?;
         let substitution = self.word()?;
-        self.at = self.at.checked_add(1)?;
-        self.is_template.then_some(substitution)
+        (value::is_type(self.byte()?) && self.is_template).then_some(substitution)
     }
 
     /// An element's or attribute's name, by reference; the first reference in a chunk has it inline.

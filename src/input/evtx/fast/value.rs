@@ -27,6 +27,11 @@ const HEX_INT64: u8 = 0x15;
 pub(super) const BINXML: u8 = 0x21;
 pub(super) const STRING_ARRAY: u8 = 0x81;
 
+/// Whether `kind` is a value type at all.
+pub(super) fn is_type(kind: u8) -> bool {
+    matches!(kind, 0x00..=0x15 | 0x20 | 0x21 | 0x23 | 0x81..=0x95)
+}
+
 /// Whether a value of type `kind` may consist of `bytes`. What may not is unusual, not always wrong.
 pub(super) fn is_usual(kind: u8, bytes: &[u8]) -> bool {
     match kind {
