@@ -335,7 +335,7 @@ pub struct SynthArgs {
     /// How many attacks the built-in rule finds in it.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub attacks: u64,
-    /// Sysmon's version on the hosts: `old` (2017) or `new`.
+    /// Which Sysmon the hosts run: `old` (10, of 2019) or `new` (15).
     #[arg(long, value_enum, default_value_t = LayoutChoice::New, value_name = "LAYOUT")]
     pub layout: LayoutChoice,
     /// Add logs of other providers; Sysmon's records are then an eighth of all.
@@ -357,9 +357,9 @@ pub struct SynthArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LayoutChoice {
-    /// Few fields, as in 2017.
+    /// Sysmon 10: no User on most events.
     Old,
-    /// All fields of schema 4.90.
+    /// Sysmon 15, schema 4.90.
     New,
 }
 

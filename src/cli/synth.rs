@@ -44,8 +44,8 @@ pub fn run(args: &SynthArgs, terminal: Terminal) -> Answer {
 
 fn options(args: &SynthArgs) -> LoadOptions {
     let layout = match args.layout {
-        LayoutChoice::Old => Layout::Old,
-        LayoutChoice::New => Layout::New,
+        LayoutChoice::Old => Layout::Sysmon10,
+        LayoutChoice::New => Layout::Sysmon15,
     };
     LoadOptions {
         hosts: args.hosts,

@@ -233,7 +233,7 @@ mod tests {
             .expect("UTC")
             .timestamp();
         let last = 2_650_466_807_999_999_999;
-        for ticks in (0..last).step_by(7_654_321_000_000_037).chain([1, last]) {
+        for ticks in (0_i64..last).step_by(7_654_321_000_000_037).chain([1, last]) {
             let nanos = epoch.as_nanosecond() + i128::from(ticks) * 100;
             let expected = jiff::Timestamp::from_nanosecond(nanos).expect("in range");
             let expected = format!("{}.{:07}Z", expected.strftime("%Y-%m-%dT%H:%M:%S"), ticks % 10_000_000);
