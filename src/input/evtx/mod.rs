@@ -27,8 +27,8 @@ pub struct Chunk<'a> {
     pub number: u64,
     /// Its 65,536 bytes; zeroes stand for what the file does not hold.
     pub bytes: &'a [u8],
-    /// Whether the file ends inside it.
-    pub truncated: bool,
+    /// How many of them the file holds.
+    pub stored: usize,
 }
 
 /// What 64 KiB of an EVTX file are, where a chunk should stand.
@@ -79,12 +79,15 @@ impl ChunkReader {
         if !header.header_ok {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the chunk header's checksum is wrong"));
         }
-        if !header.records_ok && !chunk.truncated {
+        let whole = chunk.stored >= chunk.bytes.len();
+        if !header.records_ok && whole {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the records' checksum is wrong"));
         }
-        let walked = records::spans(chunk.bytes, &header);
+        // A record that the file holds only in part would be read with zeroes for the rest.
+        let stored = chunk.bytes.get(..chunk.stored).unwrap_or(chunk.bytes);
+        let walked = records::spans(stored, &header);
         self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
-        if let Some(at) = walked.short.filter(|_| !chunk.truncated) {
+        if let Some(at) = walked.short.filter(|_| whole) {
             let reason = format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
             visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
         }
