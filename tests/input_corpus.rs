@@ -19,7 +19,8 @@ fn every_file_holds_what_the_manifest_says() {
             assert_eq!(told.seen.len(), told.records.len(), "{file}");
             assert_eq!(finished.sha256.as_deref(), entry["sha256"].as_str(), "{file}");
             // One log's preallocated space holds what the disk held before.
-            let expected: &[DamageKind] = if file.ends_with("samples/sysmon.evtx") { &[DamageKind::Chunk] } else { &[] };
+            let expected: &[DamageKind] =
+                if file.ends_with("samples/sysmon.evtx") { &[DamageKind::Chunk] } else { &[] };
             assert_eq!(told.kinds(), expected, "{file}");
             assert!(told.damages.iter().all(|damage| !damage.lost), "{file}: {:?}", told.damages);
             for id in [1, 3, 22] {

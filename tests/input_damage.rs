@@ -13,7 +13,8 @@ const CHUNK: usize = 65_536;
 
 /// A log of three chunks in use (39, 42 and 6 records), with the space for one more behind them.
 fn log() -> Option<Vec<u8>> {
-    let path = corpus()?.join("evtx/attack-samples/Privilege Escalation/privesc_unquoted_svc_sysmon_1_11.evtx");
+    let path =
+        corpus()?.join("evtx/attack-samples/Privilege Escalation/privesc_unquoted_svc_sysmon_1_11.evtx");
     let mut log = std::fs::read(path).expect("the log");
     log.truncate(HEADER + 4 * CHUNK);
     Some(log)
@@ -95,7 +96,10 @@ fn a_chunk_is_read_without_its_file_header() {
     log[HEADER..][..8].fill(0);
     let headless = told(&log);
     assert_eq!(headless.records, &whole.records[39..]);
-    assert_eq!(losses(&headless), [(DamageKind::FileHeader, None, false), (DamageKind::Chunk, Some(0), true)]);
+    assert_eq!(
+        losses(&headless),
+        [(DamageKind::FileHeader, None, false), (DamageKind::Chunk, Some(0), true)]
+    );
 }
 
 #[test]
@@ -117,7 +121,8 @@ fn zeroed_chunks_are_a_loss_only_among_chunks_in_use() {
         let mut zeroed = log.clone();
         zeroed[HEADER + chunk * CHUNK..][..CHUNK].fill(0);
         let told = told(&zeroed);
-        let kept: Vec<_> = whole.records.iter().filter(|record| record.position.chunk != chunk as u64).cloned().collect();
+        let kept: Vec<_> =
+            whole.records.iter().filter(|record| record.position.chunk != chunk as u64).cloned().collect();
         assert_eq!(told.records, kept);
         assert_eq!(losses(&told), [(DamageKind::Chunk, Some(chunk as u64), true)]);
     }
@@ -138,7 +143,9 @@ fn a_flipped_byte_costs_one_record_at_most() {
         flipped[at] ^= 1 << random.below(8);
         let chunk = ((at - HEADER) / CHUNK) as u64;
         let told = told(&flipped);
-        let elsewhere = |all: &Told| all.records.iter().filter(|record| record.position.chunk != chunk).cloned().collect::<Vec<_>>();
+        let elsewhere = |all: &Told| {
+            all.records.iter().filter(|record| record.position.chunk != chunk).cloned().collect::<Vec<_>>()
+        };
         assert_eq!(elsewhere(&told), elsewhere(&whole), "byte {at}");
         if told.records != whole.records {
             assert!(!told.damages.is_empty(), "byte {at}");
@@ -153,9 +160,21 @@ fn a_flipped_byte_costs_one_record_at_most() {
 fn a_bad_record_costs_no_other() {
     let Some(log) = log() else { return };
     let whole = told(&log);
-    let second = log[HEADER..].windows(4).enumerate().filter(|(_, bytes)| *bytes == b"\x2a\x2a\0\0").nth(1).expect("a record").0;
+    let second = log[HEADER..]
+        .windows(4)
+        .enumerate()
+        .filter(|(_, bytes)| *bytes == b"\x2a\x2a\0\0")
+        .nth(1)
+        .expect("a record")
+        .0;
     // Its magic, its size, its BinXML; the checksum of the records says so each time.
-    for (offset, bytes) in [(0, &b"\0"[..]), (0, b"XXXX"), (4, b"\xFF\xFF\xFF\x7F"), (4, b"\0\0\0\0"), (24, b"\xFF\xFF\xFF\xFF\xFF")] {
+    for (offset, bytes) in [
+        (0, &b"\0"[..]),
+        (0, b"XXXX"),
+        (4, b"\xFF\xFF\xFF\x7F"),
+        (4, b"\0\0\0\0"),
+        (24, b"\xFF\xFF\xFF\xFF\xFF"),
+    ] {
         let mut bad = log.clone();
         bad[HEADER + second + offset..][..bytes.len()].copy_from_slice(bytes);
         let told = told(&bad);
@@ -164,7 +183,10 @@ fn a_bad_record_costs_no_other() {
         let mut expected = ids(&whole);
         expected.remove(1);
         assert_eq!(ids(&told), expected, "{offset} {bytes:?}");
-        assert_eq!(losses(&told), [(DamageKind::Checksum, Some(0), false), (DamageKind::Record, Some(0), true)]);
+        assert_eq!(
+            losses(&told),
+            [(DamageKind::Checksum, Some(0), false), (DamageKind::Record, Some(0), true)]
+        );
     }
 }
 
@@ -213,7 +235,8 @@ fn a_damaged_string_table_costs_nothing() {
 #[test]
 fn records_that_a_chunk_header_tells_of_are_missed() {
     let Some(mut log) = log() else { return };
-    let at = log[HEADER..HEADER + CHUNK].windows(4).rposition(|bytes| bytes == b"\x2a\x2a\0\0").expect("a record");
+    let at =
+        log[HEADER..HEADER + CHUNK].windows(4).rposition(|bytes| bytes == b"\x2a\x2a\0\0").expect("a record");
     log[HEADER + at..HEADER + CHUNK].fill(0);
     let told = told(&log);
     assert_eq!(told.records.len(), 86);
@@ -228,7 +251,8 @@ fn a_file_cut_anywhere_keeps_its_whole_chunks() {
         for cut in [len - 1, len, (len + 1).min(log.len())] {
             let told = told(&log[..cut]);
             let chunks = ((cut.saturating_sub(HEADER)) / CHUNK) as u64;
-            let kept: Vec<_> = whole.records.iter().filter(|record| record.position.chunk < chunks).cloned().collect();
+            let kept: Vec<_> =
+                whole.records.iter().filter(|record| record.position.chunk < chunks).cloned().collect();
             assert_eq!(told.records.get(..kept.len()), Some(kept.as_slice()), "{cut}");
             assert!(told.records.iter().all(|record| whole.records.contains(record)), "{cut}");
             if told.records.len() < whole.records.len() {

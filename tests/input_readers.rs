@@ -4,7 +4,7 @@ mod input_support;
 
 use std::path::{Path, PathBuf};
 
-use evql::input::{ReaderKind};
+use evql::input::ReaderKind;
 use input_support::{Random, Told, corpus, read, read_bytes};
 
 fn logs(folder: &Path) -> Vec<PathBuf> {

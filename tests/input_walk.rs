@@ -93,7 +93,8 @@ fn links_are_followed_only_when_asked_or_named() {
 
     let walked = folder.walk(false);
     assert_eq!(folder.names(&walked), ["logs/1"]);
-    let told: Vec<_> = folder.damages(&walked).into_iter().map(|(name, kind, lost, _)| (name, kind, lost)).collect();
+    let told: Vec<_> =
+        folder.damages(&walked).into_iter().map(|(name, kind, lost, _)| (name, kind, lost)).collect();
     let unfollowed = |name: &str| (name.to_owned(), DamageKind::NotEvidence, false);
     assert_eq!(told, [unfollowed("logs/more"), unfollowed("logs/two")]);
 
@@ -131,9 +132,14 @@ fn pipes_sockets_and_devices_are_never_opened() {
     let _listener = UnixListener::bind(folder.path("socket")).expect("a socket");
     let walked = folder.walk(false);
     assert_eq!(folder.names(&walked), ["good"]);
-    let reasons: Vec<_> = folder.damages(&walked).into_iter().map(|(name, kind, _, reason)| (name, kind, reason)).collect();
+    let reasons: Vec<_> =
+        folder.damages(&walked).into_iter().map(|(name, kind, _, reason)| (name, kind, reason)).collect();
     let told = |name: &str, what: &str| {
-        (name.to_owned(), DamageKind::NotEvidence, format!("{what} was not opened; copy what it gives into a file"))
+        (
+            name.to_owned(),
+            DamageKind::NotEvidence,
+            format!("{what} was not opened; copy what it gives into a file"),
+        )
     };
     assert_eq!(reasons, [told("pipe.evtx", "a FIFO"), told("socket", "a socket")]);
 
@@ -161,7 +167,7 @@ fn a_folder_that_may_not_be_read_costs_only_itself() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     folder.file("good").file("locked/1");
-    fs::set_permissions(folder.path("locked"), fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(folder.path("locked"), fs::Permissions::from_mode(0o0)).expect("permissions");
     let walked = folder.walk(false);
     let readable = fs::read_dir(folder.path("locked")).is_ok();
     fs::set_permissions(folder.path("locked"), fs::Permissions::from_mode(0o755)).expect("permissions");

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn utf16_is_read_with_and_without_a_mark() {
-        for text in ["<Event>", "\u{FEFF}<Events>", "\u{FEFF}<?xml version=\"1.0\" encoding=\"utf-16\"?><Events>"] {
+        for text in
+            ["<Event>", "\u{FEFF}<Events>", "\u{FEFF}<?xml version=\"1.0\" encoding=\"utf-16\"?><Events>"]
+        {
             assert_eq!(detect(&utf16(text, u16::to_le_bytes)), Kind::Xml, "{text}");
             assert_eq!(detect(&utf16(text, u16::to_be_bytes)), Kind::Xml, "{text}");
         }

@@ -70,7 +70,8 @@ impl Builder {
         }
         for attribute in start.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| format!("malformed attribute: {error}"))?;
-            let value = unescape(&attribute.value).map_err(|error| format!("malformed attribute: {error}"))?;
+            let value =
+                unescape(&attribute.value).map_err(|error| format!("malformed attribute: {error}"))?;
             match place.attribute(attribute.key.0) {
                 Some(field) => self.record.system.set(field, &value),
                 None if place == Place::Data && attribute.key.0 == "Name" => open.name = value.into_owned(),

@@ -166,7 +166,8 @@ fn set_option<T: std::str::FromStr>(slot: &mut Option<T>, text: &str) {
 impl RawRecord {
     /// Adds a named text of the event's data. A GUID in a field named for one is spelt `{lower-case}`, however the log spells it.
     pub(super) fn push_data(&mut self, name: &str, text: String) {
-        let text = if name.ends_with("Guid") || name.ends_with("GUID") { guid(&text).unwrap_or(text) } else { text };
+        let text =
+            if name.ends_with("Guid") || name.ends_with("GUID") { guid(&text).unwrap_or(text) } else { text };
         self.data.push((name.to_owned(), text));
     }
 }
@@ -191,7 +192,14 @@ mod tests {
         let wanted = Some("{365abb72-0244-5cd8-0000-0010ec1b2c00}".to_owned());
         assert_eq!(guid("365ABB72-0244-5CD8-0000-0010EC1B2C00"), wanted);
         assert_eq!(guid("{365ABB72-0244-5cd8-0000-0010EC1B2C00}"), wanted);
-        for no in ["", "-", "{}", "365ABB72-0244-5CD8-0000-0010EC1B2C0", "365ABB72-0244-5CD8-0000-0010EC1B2C0G", "éééééééééééééééééé"] {
+        for no in [
+            "",
+            "-",
+            "{}",
+            "365ABB72-0244-5CD8-0000-0010EC1B2C0",
+            "365ABB72-0244-5CD8-0000-0010EC1B2C0G",
+            "éééééééééééééééééé",
+        ] {
             assert_eq!(guid(no), None, "{no}");
         }
     }

@@ -101,16 +101,17 @@ impl SourceFile {
             return Opened::Failed(failure(&name, &format!("cannot be read: {error}")));
         }
         let size = file.as_ref().map_or(tap.read, |(_, stat)| stat.size);
-        let no_evidence = |reason: &str| {
-            Opened::Failed(Damage { kind: DamageKind::NotEvidence, ..failure(&name, reason) })
-        };
+        let no_evidence =
+            |reason: &str| Opened::Failed(Damage { kind: DamageKind::NotEvidence, ..failure(&name, reason) });
         let mut damages = Vec::new();
         let content = match kind {
             Kind::Evtx => Content::Evtx(ChunkStream::new(&name, head, true, &mut damages)),
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(&name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
             Kind::Empty if expected => return no_evidence("the file is empty"),
-            Kind::Other if expected => return no_evidence("its content is no event log, neither EVTX nor events exported as XML"),
+            Kind::Other if expected => {
+                return no_evidence("its content is no event log, neither EVTX nor events exported as XML");
+            }
             Kind::Empty | Kind::Other => return Opened::Skipped(size),
         };
         Opened::Log(Box::new(Self { name, tap, content, file, damages }))
@@ -123,10 +124,15 @@ impl SourceFile {
 
     /// The next block, of at most `max_chunks` chunks or some such amount of an export; `None` at the end.
     pub fn next_block(&mut self, max_chunks: usize) -> Option<Block> {
-        let size_hint = self.file.as_ref().map_or(u64::MAX, |(_, stat)| stat.size.saturating_sub(self.tap.read));
+        let size_hint =
+            self.file.as_ref().map_or(u64::MAX, |(_, stat)| stat.size.saturating_sub(self.tap.read));
         match &mut self.content {
-            Content::Evtx(chunks) => chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages),
-            Content::Xml(events) => events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages),
+            Content::Evtx(chunks) => {
+                chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
+            }
+            Content::Xml(events) => {
+                events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
+            }
         }
     }
 
@@ -264,7 +270,8 @@ struct Stat {
 
 impl Stat {
     fn of(metadata: &std::fs::Metadata) -> Self {
-        let elapsed = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let elapsed =
+            metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
         let millis = elapsed.and_then(|elapsed| i64::try_from(elapsed.as_millis()).ok());
         Self { size: metadata.len(), modified: millis.map(Timestamp::from_unix_millis) }
     }

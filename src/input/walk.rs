@@ -101,7 +101,8 @@ impl Found {
 
     fn file(&mut self, path: &Path, canonical: io::Result<PathBuf>, named: bool) {
         let source = Source { path: path.to_owned(), name: display_name(path), ordinal: 0, named };
-        let known = self.files.entry(canonical.unwrap_or_else(|_| path.to_owned())).or_insert_with(|| source.clone());
+        let known =
+            self.files.entry(canonical.unwrap_or_else(|_| path.to_owned())).or_insert_with(|| source.clone());
         let named = named || known.named;
         if (source.name.len(), &source.name) < (known.name.len(), &known.name) {
             *known = source;
@@ -156,7 +157,14 @@ impl Found {
 
     fn damage(&mut self, path: &Path, kind: DamageKind, lost: bool, reason: &str) {
         let source = display_name(path);
-        self.damages.push(Damage { source, chunk: None, record: None, kind, reason: reason.to_owned(), lost });
+        self.damages.push(Damage {
+            source,
+            chunk: None,
+            record: None,
+            kind,
+            reason: reason.to_owned(),
+            lost,
+        });
     }
 
     fn finish(self) -> Walked {

@@ -91,7 +91,11 @@ impl EventStream {
             let open = self.text.get(rest..).filter(|open| open.starts_with(START)).map_or(0, str::len);
             let mut used = rest;
             if open > MAX_EVENT || self.ended && open > 0 {
-                let reason = if self.ended { "the export ends inside an event" } else { "an event is larger than 16 MiB" };
+                let reason = if self.ended {
+                    "the export ends inside an event"
+                } else {
+                    "an event is larger than 16 MiB"
+                };
                 let kind = if self.ended { DamageKind::Truncated } else { DamageKind::Record };
                 damages.push(damage(name, kind, reason));
                 used = rest.saturating_add(START.len());
@@ -129,7 +133,9 @@ fn events(text: &str) -> (Vec<Range<usize>>, usize) {
         let next = next_start(text, inside);
         // An event whose end is missing ends where the next one begins.
         match (end, next) {
-            (Some(end), next) if next.is_none_or(|next| end < next) => ranges.push(start..end.saturating_add(END.len())),
+            (Some(end), next) if next.is_none_or(|next| end < next) => {
+                ranges.push(start..end.saturating_add(END.len()))
+            }
             (_, Some(next)) => ranges.push(start..next),
             (_, None) => return (ranges, start),
         }
@@ -144,7 +150,9 @@ fn events(text: &str) -> (Vec<Range<usize>>, usize) {
 fn next_start(text: &str, from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
     rest.match_indices(START).map(|(at, tag)| (at, at.saturating_add(tag.len()))).find_map(|(at, after)| {
-        let ends = rest.get(after..)?.starts_with(|next: char| next.is_ascii_whitespace() || next == '>' || next == '/');
+        let ends = rest
+            .get(after..)?
+            .starts_with(|next: char| next.is_ascii_whitespace() || next == '>' || next == '/');
         ends.then(|| from.saturating_add(at))
     })
 }
@@ -190,7 +198,14 @@ fn decode_utf16(raw: &[u8], ended: bool, unit: fn([u8; 2]) -> u16, text: &mut St
 }
 
 fn damage(source: &str, kind: DamageKind, reason: &str) -> Damage {
-    Damage { source: source.to_owned(), chunk: None, record: None, kind, reason: reason.to_owned(), lost: true }
+    Damage {
+        source: source.to_owned(),
+        chunk: None,
+        record: None,
+        kind,
+        reason: reason.to_owned(),
+        lost: true,
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +223,14 @@ mod tests {
 
     #[test]
     fn a_tag_cut_in_two_is_kept() {
-        for (text, kept) in [("<Events>\n <Eve", "<Eve"), ("<Events>\n <", "<"), ("<Events>", ""), ("é<", "<"), ("", ""), ("x<Event", "<Event")] {
+        for (text, kept) in [
+            ("<Events>\n <Eve", "<Eve"),
+            ("<Events>\n <", "<"),
+            ("<Events>", ""),
+            ("é<", "<"),
+            ("", ""),
+            ("x<Event", "<Event"),
+        ] {
             let (ranges, rest) = events(text);
             assert!(ranges.is_empty());
             assert_eq!(&text[rest..], kept, "{text}");

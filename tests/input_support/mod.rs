@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use evql::finding::{Damage, DamageKind};
 use evql::input::{
-    Finished, Opened, PieceReader, Position, RawRecord, ReaderKind, Seen, Source, SourceOptions, Visitor, open,
+    Finished, Opened, PieceReader, Position, RawRecord, ReaderKind, Seen, Source, SourceOptions, Visitor,
+    open,
 };
 use evql::time::Timestamp;
 

@@ -85,7 +85,8 @@ impl ChunkHeader {
             last_offset: u32_at(chunk, 44)?,
             free_offset,
             header_ok: no_checksums || header.finalize() == u32_at(chunk, 124)?,
-            records_ok: no_checksums || records.is_some_and(|records| crc32fast::hash(records) == records_crc),
+            records_ok: no_checksums
+                || records.is_some_and(|records| crc32fast::hash(records) == records_crc),
         })
     }
 }

@@ -88,7 +88,8 @@ impl ChunkReader {
         let walked = records::spans(stored, &header);
         self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
         if let Some(at) = walked.short.filter(|_| whole) {
-            let reason = format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
+            let reason =
+                format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
             visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
         }
     }
@@ -126,7 +127,12 @@ impl ChunkReader {
                 }
                 Err(reason) => {
                     let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
-                    visitor.damage(place.record(number, &format!("the record at offset {at:#x} cannot be read: {reason}")));
+                    visitor.damage(
+                        place.record(
+                            number,
+                            &format!("the record at offset {at:#x} cannot be read: {reason}"),
+                        ),
+                    );
                 }
             }
         }

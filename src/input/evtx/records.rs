@@ -115,12 +115,12 @@ impl Walk<'_> {
         Spans { spans: self.spans, short: short.then_some(at) }
     }
 
-
     /// The offset of the next record from `from` that looks live: well framed, and with an id that the chunk can hold.
     fn find_frame(&self, from: usize) -> Option<usize> {
         let limits = &self.limits;
         let until = limits.end.min(limits.last_offset.saturating_add(RECORD_MAGIC.len()));
-        let floor = if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
+        let floor =
+            if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
         closed_frames(self.chunk, from..until)
             .find(|frame| frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id))
             .map(|frame| frame.start)
@@ -141,7 +141,8 @@ pub(super) fn holds_frames(bytes: &[u8]) -> bool {
 fn closed_frames(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = Frame> {
     let windows = bytes.get(range.clone()).unwrap_or_default().windows(RECORD_MAGIC.len()).enumerate();
     let hits = windows.filter(|(_, window)| *window == RECORD_MAGIC);
-    hits.filter_map(move |(offset, _)| frame_at(bytes, range.start.checked_add(offset)?)).filter(|frame| frame.closed)
+    hits.filter_map(move |(offset, _)| frame_at(bytes, range.start.checked_add(offset)?))
+        .filter(|frame| frame.closed)
 }
 
 fn frame_at(bytes: &[u8], at: usize) -> Option<Frame> {

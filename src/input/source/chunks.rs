@@ -33,25 +33,39 @@ impl ChunkStream {
     pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
         let header = if has_header { FileHeader::parse(&head) } else { None };
         let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
-        let stream = Self { name: name.to_owned(), header, ahead, next: 0, used: 0, gaps: Vec::new(), ended: false };
+        let stream =
+            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, gaps: Vec::new(), ended: false };
         stream.check_header(has_header, head.len(), damages);
         stream
     }
 
     fn check_header(&self, has_header: bool, header_len: usize, damages: &mut Vec<Damage>) {
-        let mut wrong = |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
+        let mut wrong =
+            |reason: &str| damages.push(self.damage(DamageKind::FileHeader, None, false, reason.to_owned()));
         match &self.header {
             _ if !has_header => wrong("the file header is destroyed; the chunks were read all the same"),
-            Some(header) if !header.checksum_ok => wrong("the file header's checksum is wrong; the chunks were read all the same"),
+            Some(header) if !header.checksum_ok => {
+                wrong("the file header's checksum is wrong; the chunks were read all the same")
+            }
             Some(FileHeader { major, minor, .. }) if *major != 3 || !(1..=2).contains(minor) => {
                 wrong(&format!("the file is of version {major}.{minor}; it was read as 3.1"));
             }
             _ => {}
         }
         if header_len < FILE_HEADER_SIZE {
-            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends inside its header".to_owned()));
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends inside its header".to_owned(),
+            ));
         } else if self.ahead.is_empty() {
-            damages.push(self.damage(DamageKind::Truncated, None, true, "the file ends after its header".to_owned()));
+            damages.push(self.damage(
+                DamageKind::Truncated,
+                None,
+                true,
+                "the file ends after its header".to_owned(),
+            ));
         }
     }
 
@@ -137,7 +151,9 @@ impl ChunkStream {
         let told = header.map_or(0, |header| u64::from(header.chunk_count));
         for gap in std::mem::take(&mut self.gaps) {
             match gap.content {
-                _ if gap.first < told => damages.push(self.gap(Gap { last: gap.last.min(told.saturating_sub(1)), ..gap }, true)),
+                _ if gap.first < told => {
+                    damages.push(self.gap(Gap { last: gap.last.min(told.saturating_sub(1)), ..gap }, true))
+                }
                 Content::Foreign { holds_records } => damages.push(self.gap(gap, holds_records)),
                 Content::Zeroes | Content::Chunk => {}
             }
@@ -151,10 +167,13 @@ impl ChunkStream {
     fn gap(&self, gap: Gap, lost: bool) -> Damage {
         let what = match gap.content {
             Content::Foreign { holds_records: true } => "no chunk begins here, but records stand here",
-            Content::Foreign { holds_records: false } => "no chunk begins here, and nothing that looks like a record stands here",
+            Content::Foreign { holds_records: false } => {
+                "no chunk begins here, and nothing that looks like a record stands here"
+            }
             Content::Zeroes | Content::Chunk => "a chunk that is in use is zeroed",
         };
-        let reason = if gap.first == gap.last { what.to_owned() } else { format!("{what}, up to chunk {}", gap.last) };
+        let reason =
+            if gap.first == gap.last { what.to_owned() } else { format!("{what}, up to chunk {}", gap.last) };
         self.damage(DamageKind::Chunk, Some(gap.first), lost, reason)
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::input::bytes::{offset_at, slice_at, u16_at, u8_at};
+use crate::input::bytes::{offset_at, slice_at, u8_at, u16_at};
 use crate::input::layout::{Field, Place};
 
 use super::cache::{PlanCache, TEMPLATE_HEADER_SIZE};
@@ -93,7 +93,14 @@ impl Instances {
     }
 
     /// Reads one BinXML stream and returns the number of its instance.
-    fn stream(&mut self, chunk: &[u8], stream: Range<usize>, top: Place, depth: usize, complete: &mut bool) -> Option<usize> {
+    fn stream(
+        &mut self,
+        chunk: &[u8],
+        stream: Range<usize>,
+        top: Place,
+        depth: usize,
+        complete: &mut bool,
+    ) -> Option<usize> {
         let skip = match chunk.get(stream.clone())? {
             [0x0f, _, _, _, 0x0c, _, ..] => 5,
             [0x0c, ..] => 1,
@@ -150,7 +157,14 @@ impl Instances {
     }
 
     /// Whether the value at `index` may stand at `site`; the instance in it, if it holds one.
-    fn check(&mut self, chunk: &[u8], index: usize, site: Site, depth: usize, complete: &mut bool) -> Option<Option<usize>> {
+    fn check(
+        &mut self,
+        chunk: &[u8],
+        index: usize,
+        site: Site,
+        depth: usize,
+        complete: &mut bool,
+    ) -> Option<Option<usize>> {
         let Value { kind, bytes, .. } = self.values.get(index)?.clone();
         match kind {
             value::BINXML if !bytes.is_empty() => {
@@ -207,7 +221,10 @@ impl Instances {
     /// The text of `step`'s element; `None` when the element is left out.
     fn text<'a>(&'a self, chunk: &'a [u8], instance: &Instance, step: &'a Step) -> Option<Text<'a>> {
         let value = |number| self.value(chunk, instance, number);
-        let left_out = step.depends.iter().any(|&number| value(number).is_some_and(|(kind, bytes)| value::is_null(kind, bytes)));
+        let left_out = step
+            .depends
+            .iter()
+            .any(|&number| value(number).is_some_and(|(kind, bytes)| value::is_null(kind, bytes)));
         (!left_out).then(|| Text::of(&step.origin, value))
     }
 

@@ -137,7 +137,9 @@ impl<'a> Text<'a> {
     fn of(origin: &'a Origin, value: impl FnOnce(u16) -> Option<(u8, &'a [u8])>) -> Self {
         match origin {
             Origin::Literal(text) => Self::Literal(text),
-            Origin::Substitution(number) => value(*number).map_or(Self::Literal(""), |(kind, bytes)| Self::Value(kind, bytes)),
+            Origin::Substitution(number) => {
+                value(*number).map_or(Self::Literal(""), |(kind, bytes)| Self::Value(kind, bytes))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::input::bytes::{slice_at, u8_at, u16_at, offset_at};
+use crate::input::bytes::{offset_at, slice_at, u8_at, u16_at};
 use crate::input::layout::{Field, Place};
 
 use super::value::{self, write_utf16};
@@ -258,8 +258,12 @@ impl<'a> Compiler<'a> {
             };
             match (open.place.attribute(&name), origin) {
                 (Some(field), origin) => self.step(Target::System(field), origin, open.depends.clone())?,
-                (None, Origin::Literal(text)) if open.place == Place::Data && name == "Name" => open.name = text,
-                (None, Origin::Substitution(_)) if open.place == Place::Data && name == "Name" => self.plan.complete = false,
+                (None, Origin::Literal(text)) if open.place == Place::Data && name == "Name" => {
+                    open.name = text
+                }
+                (None, Origin::Substitution(_)) if open.place == Place::Data && name == "Name" => {
+                    self.plan.complete = false
+                }
                 (None, _) => {}
             }
         }
@@ -272,7 +276,9 @@ impl<'a> Compiler<'a> {
         match (&origin, &open.content) {
             (_, Content::Nothing) if one_text => open.content = Content::Text(origin.clone()),
             (Origin::Literal(_), Content::Nothing) => open.content = Content::Text(origin.clone()),
-            (Origin::Substitution(_), Content::Nothing | Content::Parts) if !one_text => open.content = Content::Parts,
+            (Origin::Substitution(_), Content::Nothing | Content::Parts) if !one_text => {
+                open.content = Content::Parts
+            }
             _ => return None,
         }
         let Origin::Substitution(substitution) = origin else { return Some(()) };
@@ -400,7 +406,8 @@ impl<'a> Compiler<'a> {
 /// A name of ASCII letters, digits and `_.-:` that begins with a letter or `_`: any other might not be well-formed XML.
 fn plain_name(utf16: &[u8]) -> Option<String> {
     let (units, _) = utf16.as_chunks::<2>();
-    let name: Option<String> = units.iter().map(|&unit| u8::try_from(u16::from_le_bytes(unit)).ok().map(char::from)).collect();
+    let name: Option<String> =
+        units.iter().map(|&unit| u8::try_from(u16::from_le_bytes(unit)).ok().map(char::from)).collect();
     let name = name?;
     let first = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-:".contains(&byte));

@@ -43,7 +43,8 @@ pub(super) fn is_usual(kind: u8, bytes: &[u8]) -> bool {
         INT64 | UINT64 | HEX_INT64 | FILETIME => bytes.len() == 8,
         SIZE_T => matches!(bytes.len(), 4 | 8),
         GUID => bytes.len() == 16,
-        SID => u8_at(bytes, 1).is_some_and(|count| bytes.len() == usize::from(count).saturating_mul(4).saturating_add(8)),
+        SID => u8_at(bytes, 1)
+            .is_some_and(|count| bytes.len() == usize::from(count).saturating_mul(4).saturating_add(8)),
         STRING_ARRAY => bytes.is_empty() || bytes.len().is_multiple_of(2) && bytes.ends_with(&[0, 0]),
         _ => false,
     }
@@ -124,7 +125,8 @@ pub(super) fn write_utf16(bytes: &[u8], out: &mut String) {
 /// `{d1-d2-d3-d4}`, lower case; the first three parts are little-endian numbers (MS-DTYP 2.3.4).
 fn write_guid(bytes: &[u8], out: &mut String) {
     let &[a, b, c, d, e, f, g, h, ref rest @ ..] = bytes else { return };
-    let (data1, data2, data3) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
+    let (data1, data2, data3) =
+        (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
     write(out, format_args!("{{{data1:08x}-{data2:04x}-{data3:04x}-"));
     for (at, byte) in rest.iter().enumerate() {
         if at == 2 {
@@ -156,7 +158,10 @@ fn write_filetime(ticks: u64, out: &mut String) {
     let (second, fraction) = (ticks % PER_DAY / PER_SECOND, ticks % PER_SECOND);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let year = year % 10_000;
-    write(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:07}Z"));
+    write(
+        out,
+        format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:07}Z"),
+    );
 }
 
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1601-01-01.
@@ -177,7 +182,11 @@ fn date(days: u64) -> (u64, u64, u64) {
     // Months from March on have 31, 30, 31, 30, 31 days, over and over: 153 in five.
     let month = rest.saturating_mul(5).saturating_add(2) / 153;
     let day = rest.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
-    if month < 10 { (year, month.saturating_add(3), day) } else { (year.saturating_add(1), month.saturating_sub(9), day) }
+    if month < 10 {
+        (year, month.saturating_add(3), day)
+    } else {
+        (year.saturating_add(1), month.saturating_sub(9), day)
+    }
 }
 
 #[cfg(test)]
@@ -218,8 +227,12 @@ mod tests {
 
     #[test]
     fn times_agree_with_jiff() {
-        let epoch = jiff::civil::date(1601, 1, 1).at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("UTC").timestamp();
-        let last = 2_650_466_807_999_999_999;
+        let epoch = jiff::civil::date(1601, 1, 1)
+            .at(0, 0, 0, 0)
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .expect("UTC")
+            .timestamp();
+        let last = 2_650_466_807_999_999_999_u64;
         for ticks in (0..last).step_by(7_654_321_000_000_037).chain([1, last]) {
             let nanos = epoch.as_nanosecond() + i128::from(ticks) * 100;
             let expected = jiff::Timestamp::from_nanosecond(nanos).expect("in range");
@@ -231,7 +244,17 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_its_type_is_unusual() {
-        for (kind, len) in [(STRING, 3), (UINT16, 4), (GUID, 15), (SID, 8 + 4), (STRING_ARRAY, 3), (0x02, 4), (0x0b, 4), (0x12, 16), (0xFF, 0)] {
+        for (kind, len) in [
+            (STRING, 3),
+            (UINT16, 4),
+            (GUID, 15),
+            (SID, 11),
+            (STRING_ARRAY, 3),
+            (0x02, 4),
+            (0x0b, 4),
+            (0x12, 16),
+            (0xFF, 0),
+        ] {
             assert!(!is_usual(kind, &vec![1; len]), "{kind:#x}");
         }
     }
