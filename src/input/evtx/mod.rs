@@ -156,3 +156,57 @@ impl Place<'_> {
         Damage { record, ..self.chunk(DamageKind::Record, true, reason) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
+    use crate::input::record::RawRecord;
+    use crate::input::visit::Seen;
+
+    struct Wants(bool);
+
+    impl Visitor for Wants {
+        fn seen(&mut self, _: &Seen<'_>) -> bool {
+            self.0
+        }
+        fn record(&mut self, _: RawRecord) {}
+        fn damage(&mut self, damage: Damage) {
+            panic!("{damage:?}");
+        }
+    }
+
+    fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() { logs(&entry.path(), found) } else { found.push(entry.path()) }
+        }
+    }
+
+    #[test]
+    fn no_real_record_is_unusual() {
+        let place = std::env::var_os("EVQL_CORPUS").map(PathBuf::from);
+        let place = place.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+        let mut paths = Vec::new();
+        logs(&place.join("evtx"), &mut paths);
+        if paths.is_empty() {
+            println!("skipped: no corpus at {}", place.display());
+        }
+        let mut fast = FastReader::default();
+        for path in paths {
+            let log = std::fs::read(&path).expect("a log");
+            for chunk in log[FILE_HEADER_SIZE..].chunks_exact(CHUNK_SIZE) {
+                let Some(header) = ChunkHeader::parse(chunk) else { continue };
+                fast.enter_chunk();
+                for span in records::spans(chunk, &header).spans {
+                    let Span::Record(binxml) = span else { panic!("{span:?}") };
+                    for wants in [false, true] {
+                        let answer = fast.read(chunk, binxml.clone(), Position::default(), &mut Wants(wants));
+                        assert_eq!(answer, Answer::Done, "{}", path.display());
+                    }
+                }
+            }
+        }
+    }
+}
