@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(whole.to_string(), "1970-01-01T00:00:00.000000+00:00");
         assert_eq!(whole.to_iso_millis(), "1970-01-01T00:00:00.000Z");
         let ticks = Timestamp::from_filetime(132_000_000_000_000_001);
-        assert_eq!(ticks.to_string(), "2019-04-17T02:40:00.000000+00:00");
+        assert_eq!(ticks.to_string(), "2019-04-17T18:40:00.000000+00:00");
         assert_eq!(ticks.ticks_since(ticks.truncated_to_millis()), 1);
     }
 

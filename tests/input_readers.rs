@@ -41,6 +41,44 @@ fn both_readers_agree_on_real_logs() {
     }
 }
 
+#[test]
+fn what_xml_does_not_allow_is_an_underscore_in_both() {
+    let Some(corpus) = corpus() else { return };
+    let path =
+        corpus.join("evtx/attack-samples/Execution/sysmon_mshta_sharpshooter_stageless_meterpreter.evtx");
+    let log = std::fs::read(path).expect("the log");
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let mshta = utf16("mshta.exe");
+    for (unit, expected) in [
+        (0xD800_u16, "_shta.exe"),
+        (0xDC00, "_shta.exe"),
+        (0x0001, "_shta.exe"),
+        (0xFFFF, "_shta.exe"),
+        (0x0009, "\tshta.exe"),
+        (0x000D, "\rshta.exe"),
+        (0x0026, "&shta.exe"),
+        (0x00E9, "éshta.exe"),
+        (0xFFFD, "\u{FFFD}shta.exe"),
+        (0x0085, "\u{85}shta.exe"),
+    ] {
+        let mut odd = log.clone();
+        let places: Vec<usize> = odd
+            .windows(mshta.len())
+            .enumerate()
+            .filter(|(_, bytes)| *bytes == mshta)
+            .map(|(at, _)| at)
+            .collect();
+        for at in places {
+            odd[at..at + 2].copy_from_slice(&unit.to_le_bytes());
+        }
+        for kind in [ReaderKind::Fast, ReaderKind::Xml] {
+            let (told, _) = read_bytes(&odd, kind);
+            let image = told.records[0].data.iter().find(|(name, _)| name == "Image").expect("an Image");
+            assert!(image.1.ends_with(expected), "{unit:#x}: {}", image.1);
+        }
+    }
+}
+
 /// Flips bytes in one chunk, mostly where records are, and mends nothing.
 fn mutant(log: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = log.to_vec();

@@ -8,7 +8,7 @@ use std::path::Path;
 use common::{at, evql, findings, samples, tree};
 use serde_json::Value;
 
-const GOOD: &str = "WS01";
+const GOOD: &str = "ws01";
 
 /// A folder with the good samples and everything that can go wrong beside them.
 fn mixed(folder: &Path) -> Vec<&'static str> {

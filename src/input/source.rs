@@ -167,7 +167,7 @@ pub struct Block {
 
 #[derive(Debug)]
 enum Pieces {
-    Chunks { bytes: Vec<u8>, first: u64, truncated: bool },
+    Chunks { bytes: Vec<u8>, first: u64, stored: usize },
     Events { text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
 
@@ -188,11 +188,11 @@ impl Block {
     /// The piece at `index`, counted from 0.
     pub fn piece(&self, index: usize) -> Option<Piece<'_>> {
         match &self.pieces {
-            Pieces::Chunks { bytes, first, truncated } => {
+            Pieces::Chunks { bytes, first, stored } => {
                 let bytes = bytes.chunks_exact(CHUNK_SIZE).nth(index)?;
                 let number = first.saturating_add(u64::try_from(index).ok()?);
-                let truncated = *truncated && index.saturating_add(1) == self.len();
-                Some(Piece::Chunk(Chunk { number, bytes, truncated }))
+                let stored = stored.saturating_sub(index.saturating_mul(CHUNK_SIZE)).min(CHUNK_SIZE);
+                Some(Piece::Chunk(Chunk { number, bytes, stored }))
             }
             Pieces::Events { text, ranges, first } => {
                 let number = first.saturating_add(u32::try_from(index).ok()?);
@@ -206,10 +206,12 @@ impl Block {
         (0..self.len()).filter_map(|index| self.piece(index))
     }
 
-    pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, truncated: bool) -> Self {
-        Self { pieces: Pieces::Chunks { bytes, first, truncated } }
+    /// Whole chunks from number `first`, of which the file holds the first `stored` bytes.
+    pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, stored: usize) -> Self {
+        Self { pieces: Pieces::Chunks { bytes, first, stored } }
     }
 
+    /// The events at `ranges` of `text`, the first of them number `first`.
     pub(super) fn of_events(text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
         Self { pieces: Pieces::Events { text, ranges, first } }
     }

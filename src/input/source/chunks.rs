@@ -99,7 +99,8 @@ impl ChunkStream {
             bytes.reserve_exact(usize::try_from(size_hint).unwrap_or(wanted).saturating_add(1).min(wanted));
             tap.fill(&mut bytes, wanted);
         }
-        let cut = bytes.len() % CHUNK_SIZE;
+        let stored = bytes.len();
+        let cut = stored % CHUNK_SIZE;
         self.ended = bytes.len() < limit;
         if cut > 0 {
             self.pad(&mut bytes, cut, tap.failed(), damages);
@@ -111,7 +112,7 @@ impl ChunkStream {
         if self.ended {
             self.check_end(tap.failed(), damages);
         }
-        (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, cut > 0))
+        (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, stored))
     }
 
     /// Fills the last chunk, of which the file holds only `cut` bytes, with zeroes.
