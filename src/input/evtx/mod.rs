@@ -87,11 +87,7 @@ impl ChunkReader {
         let stored = chunk.bytes.get(..chunk.stored).unwrap_or(chunk.bytes);
         let walked = records::spans(stored, &header);
         self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
-<<<<<<< HEAD
-        if let Some(at) = walked.short.filter(|_| !chunk.truncated) {
-=======
         if let Some(at) = walked.short.filter(|_| whole) {
->>>>>>> w-input
             let reason =
                 format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
             visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
