@@ -24,10 +24,11 @@ pub mod test;
 pub mod value;
 pub mod wildcard;
 
-pub use compile::compile;
 pub use diagnostic::Diagnostic;
+pub use parser::parse;
+pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
+
+pub use compile::compile;
 pub use filter::{FieldUse, Filter};
 pub use filter_set::{FilterSet, Scratch};
-pub use parser::parse;
 pub use program::{Form, KeyField, Program, Role, Stage};
-pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
