@@ -1,25 +1,24 @@
 //! EQL as Elasticsearch runs it: text → tokens → syntax tree → program → answer. It knows nothing of Sysmon, files, threads or output.
 
+mod address;
 pub mod ast;
+pub mod compile;
 pub mod diagnostic;
 mod display;
-pub mod lexer;
-pub mod parser;
-pub mod record;
-pub mod span;
-pub mod suggest;
-
-mod address;
-pub mod compile;
 pub mod filter;
 pub mod filter_set;
 pub mod functions;
 mod interval;
+pub mod lexer;
 pub mod number;
+pub mod parser;
 pub mod program;
+pub mod record;
 pub mod regexp;
 pub mod script;
 pub mod set;
+pub mod span;
+pub mod suggest;
 pub mod test;
 pub mod value;
 pub mod wildcard;
