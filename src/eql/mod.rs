@@ -1,33 +1,33 @@
 //! EQL as Elasticsearch runs it: text → tokens → syntax tree → program → answer. It knows nothing of Sysmon, files, threads or output.
 
+mod address;
 pub mod ast;
+pub mod compile;
 pub mod diagnostic;
 mod display;
-pub mod lexer;
-pub mod parser;
-pub mod record;
-pub mod span;
-pub mod suggest;
-
-mod address;
-pub mod compile;
 pub mod filter;
 pub mod filter_set;
 pub mod functions;
 mod interval;
+pub mod lexer;
 pub mod number;
+pub mod parser;
 pub mod program;
+pub mod record;
 pub mod regexp;
 pub mod script;
 pub mod set;
+pub mod span;
+pub mod suggest;
 pub mod test;
 pub mod value;
 pub mod wildcard;
 
+pub use diagnostic::Diagnostic;
+pub use parser::parse;
+pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
+
 pub use compile::compile;
-pub use diagnostic::{Diagnostic, Origin, render};
 pub use filter::{FieldUse, Filter};
 pub use filter_set::{FilterSet, Scratch};
-pub use parser::parse;
 pub use program::{Form, KeyField, Program, Role, Stage};
-pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};

@@ -186,8 +186,7 @@ impl Translator<'_> {
         loop {
             match self.rest.next() {
                 Some('"') => break,
-                // RegExp.java reads a quoted string without regard to case folding.
-                Some(character) => push_escaped(&mut self.out, character),
+                Some(character) => self.literal(character),
                 None => return Err("a quoted part of the pattern has no closing `\"`".to_owned()),
             }
         }
@@ -414,6 +413,7 @@ mod tests {
     fn insensitive_folds_letters_but_not_ranges() {
         let regexp = Regexp::new(r"[a-z]cmd[X]\.exe", true).expect("a valid pattern");
         assert!(regexp.matches("aCMDx.EXE"));
+        assert!(Regexp::new("\"a.\"b", true).expect("a valid pattern").matches("A.B"));
         assert!(!regexp.matches("ACMDx.EXE"));
     }
 

@@ -33,11 +33,16 @@ impl Compiler<'_> {
             let parameter = function.parameters.get(index).or(function.parameters.last())?;
             right &= self.argument_is_right(function, *parameter, argument);
         }
-        right.then(|| Typed {
-            op: call_op(function, insensitive, typed).folded(),
-            kind: Some(function.result),
-            span,
-        })
+        if !right {
+            return None;
+        }
+        // PruneCast: the text of a text is itself, so the condition stays one on the field.
+        if function.name == "string"
+            && typed.first().is_some_and(|argument| argument.kind == Some(Type::Keyword))
+        {
+            return typed.into_iter().next().map(|argument| Typed { span, ..argument });
+        }
+        Some(Typed { op: call_op(function, insensitive, typed).folded(), kind: Some(function.result), span })
     }
 
     fn function(&mut self, name: &Spanned<String>) -> Option<&'static Function> {
