@@ -23,7 +23,7 @@ pub mod test;
 pub mod value;
 pub mod wildcard;
 
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, Origin, render};
 pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
 
