@@ -133,60 +133,45 @@ fn floor(text: &str, position: usize) -> usize {
 
 /// The line as shown and the carets under it; of a long line the part around the error.
 fn excerpt(place: &Place<'_>) -> (String, String) {
-    let mut cells = Vec::new();
-    let mut column = 0;
-    let mut carets = None;
-    for (part, marked) in [(place.before, false), (place.marked, true), (place.after, false)] {
-        let start = column;
-        for c in part.chars() {
-            let cell = Cell::new(c, column);
-            column += cell.width;
-            cells.push(cell);
-        }
-        if marked {
-            carets = Some((start, column.max(start + 1)));
-        }
+    let all = || place.before.chars().chain(place.marked.chars()).chain(place.after.chars());
+    let hidden = if all().nth(WINDOW).is_none() { 0 } else { place.column.saturating_sub(LEAD) };
+    let mut row = Row::default();
+    if hidden > 0 {
+        row.push('…');
     }
-    let (start, end) = carets.unwrap_or((0, 1));
-    let from = if column <= WINDOW { 0 } else { start.saturating_sub(LEAD) };
-    let mut shown = String::new();
-    let mut at = 0;
-    let mut first = None;
-    let mut last = from;
-    for cell in &cells {
-        if at >= from && at + cell.width <= from + WINDOW {
-            first.get_or_insert(at);
-            shown.push_str(&cell.text);
-            last = at + cell.width;
-        }
-        at += cell.width;
+    place.before.chars().skip(hidden).for_each(|c| row.push(c));
+    let indent = row.width;
+    let mut rest = place.marked.chars();
+    rest.by_ref().take(WINDOW).for_each(|c| row.push(c));
+    let marked = (row.width - indent).max(1);
+    let mut rest = rest.chain(place.after.chars());
+    rest.by_ref().take(WINDOW.saturating_sub(row.width)).for_each(|c| row.push(c));
+    if rest.next().is_some() {
+        row.push('…');
     }
-    let first = first.unwrap_or(from);
-    let cut = if first > 0 { "…" } else { "" };
-    let tail = if last < column { "…" } else { "" };
-    let indent = start.saturating_sub(first) + cut.chars().count();
-    let length = end.min(last.max(start + 1)).saturating_sub(start).max(1);
-    let underline = format!("{}{}", " ".repeat(indent), "^".repeat(length));
-    (format!("{cut}{shown}{tail}").trim_end().to_owned(), underline)
+    (row.text.trim_end().to_owned(), format!("{}{}", " ".repeat(indent), "^".repeat(marked)))
 }
 
-/// One character as shown.
-struct Cell {
+/// A line being shown.
+#[derive(Default)]
+struct Row {
     text: String,
     /// In columns of a terminal.
     width: usize,
 }
 
-impl Cell {
-    fn new(c: char, column: usize) -> Self {
+impl Row {
+    fn push(&mut self, c: char) {
         if c == '\t' {
-            let width = TAB - column % TAB;
-            return Self { text: " ".repeat(width), width };
+            let width = TAB - self.width % TAB;
+            self.text.push_str(&" ".repeat(width));
+            self.width += width;
+            return;
         }
-        let mut text = String::new();
-        push_visible(&mut text, c);
-        let width = if text.chars().count() == 1 { width(c) } else { text.chars().count() };
-        Self { text, width }
+        let start = self.text.len();
+        push_visible(&mut self.text, c);
+        let added = self.text.get(start..).map_or(0, |text| text.chars().count());
+        self.width += if added == 1 { width(c) } else { added };
     }
 }
 

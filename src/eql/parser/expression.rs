@@ -122,17 +122,28 @@ impl Parser<'_> {
             return Err(self.relation());
         }
         let left = self.arithmetic(Binding::Sum)?;
-        let Some(operator) = self.comparison_operator() else { return Ok(left) };
+        match self.comparison_operator() {
+            Some(operator) => self.compared(left, operator),
+            None => Ok(left),
+        }
+    }
+
+    /// The comparison of `left` with what follows the operator; there may be only one.
+    fn compared(&mut self, left: Tall, operator: Comparison) -> Parsed<Tall> {
         let right = self.arithmetic(Binding::Sum)?;
-        let span = left.expr.span.to(right.expr.span);
-        let height = left.height.max(right.height);
         if comparison(self.kind()).is_some() || self.at(Kind::Assign) {
             let diagnostic = Diagnostic::new(self.span(), "comparisons cannot be chained")
                 .with_help("write `a < b and b < c`, or put one comparison in parentheses");
             return Err(self.report(diagnostic));
         }
-        let node = ExprKind::Compare { operator, left: Box::new(left.expr), right: Box::new(right.expr) };
-        Ok(self.grow(node, span, height))
+        Ok(self.pair(left, right, |left, right| ExprKind::Compare { operator, left, right }))
+    }
+
+    /// The node that `make` makes of two operands.
+    fn pair(&mut self, left: Tall, right: Tall, make: impl Fn(Box<Expr>, Box<Expr>) -> ExprKind) -> Tall {
+        let span = left.expr.span.to(right.expr.span);
+        let height = left.height.max(right.height);
+        self.grow(make(Box::new(left.expr), Box::new(right.expr)), span, height)
     }
 
     /// The comparison operator at the current token. A single `=` is reported and read as the `==` it was meant to be.
@@ -173,11 +184,7 @@ impl Parser<'_> {
                 Binding::Sum => self.arithmetic(Binding::Product)?,
                 Binding::Product => self.sign()?,
             };
-            let span = left.expr.span.to(right.expr.span);
-            let height = left.height.max(right.height);
-            let node =
-                ExprKind::Arithmetic { operator, left: Box::new(left.expr), right: Box::new(right.expr) };
-            left = self.grow(node, span, height);
+            left = self.pair(left, right, |left, right| ExprKind::Arithmetic { operator, left, right });
         }
         Ok(left)
     }
@@ -202,16 +209,24 @@ impl Parser<'_> {
     /// A value and the predicate that may hang on it.
     fn tested(&mut self) -> Parsed<Tall> {
         let subject = self.primary()?;
-        let negated = self.at(Kind::Not) && predicate(self.token(1).kind).is_some();
-        let Some(operator) = predicate(self.token(usize::from(negated)).kind) else { return Ok(subject) };
-        let not = if negated { Some(self.bump()) } else { None };
-        let word = self.bump();
+        let negated = self.at(Kind::Not);
+        match predicate(self.token(usize::from(negated)).kind) {
+            Some(operator) => self.predicate(subject, operator, negated),
+            None => Ok(subject),
+        }
+    }
+
+    /// The test of `subject`, from its `not` or operator on.
+    fn predicate(&mut self, subject: Tall, operator: Predicate, negated: bool) -> Parsed<Tall> {
+        let start = self.span();
+        if negated {
+            self.bump();
+        }
+        let word = self.bump().span;
         let takes_any = matches!(operator, Predicate::In | Predicate::InInsensitive);
-        if let Some(not) = not
-            && !takes_any
-        {
-            let sign = self.slice(word.span);
-            let diagnostic = Diagnostic::new(not.span.to(word.span), format!("there is no `not {sign}`"))
+        if negated && !takes_any {
+            let sign = self.slice(word);
+            let diagnostic = Diagnostic::new(start.to(word), format!("there is no `not {sign}`"))
                 .with_help(format!("write the `not` first: `not field {sign} …`"));
             self.report(diagnostic);
         }
@@ -288,36 +303,41 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self) -> Parsed<Tall> {
+        match self.kind() {
+            Kind::LeftParen => self.group(),
+            Kind::Identifier | Kind::TildeIdentifier if self.token(1).kind == Kind::LeftParen => self.call(),
+            _ => self.leaf(),
+        }
+    }
+
+    /// `( expression )`.
+    fn group(&mut self) -> Parsed<Tall> {
+        let open = self.bump().span;
+        let mut inner = self.expression();
+        self.close(open);
+        inner.expr.span = Span::new(open.start, self.end_of_last());
+        Ok(inner)
+    }
+
+    /// A literal or a field.
+    fn leaf(&mut self) -> Parsed<Tall> {
         if let Some(literal) = self.literal() {
             return Ok(Tall::leaf(literal));
         }
-        match self.kind() {
-            Kind::Identifier | Kind::TildeIdentifier if self.token(1).kind == Kind::LeftParen => self.call(),
+        let diagnostic = match self.kind() {
+            Kind::Identifier | Kind::QuotedIdentifier | Kind::Question => return self.field(),
+            kind if kind.keyword().is_some() && self.keyword_is_a_name() => return self.field(),
             Kind::TildeIdentifier => {
                 self.bump();
-                Err(self.expected("`(` after a function's `~`"))
+                self.unexpected("`(` after a function's `~`")
             }
-            Kind::Identifier | Kind::QuotedIdentifier | Kind::Question => self.field(),
-            Kind::LeftParen => {
-                let open = self.bump().span;
-                let mut inner = self.expression();
-                self.close(open);
-                inner.expr.span = Span::new(open.start, self.end_of_last());
-                Ok(inner)
-            }
-            kind if kind.keyword().is_some() && self.keyword_is_a_name() => self.field(),
-            Kind::Not => {
-                let diagnostic =
-                    self.unexpected("a value").with_help("put a negation in parentheses: `(not …)`");
-                Err(self.report(diagnostic))
-            }
+            Kind::Not => self.unexpected("a value").with_help("put a negation in parentheses: `(not …)`"),
             kind if kind.keyword().is_some() => {
-                let diagnostic =
-                    self.unexpected("a value").with_help("a field called like a keyword goes in backticks");
-                Err(self.report(diagnostic))
+                self.unexpected("a value").with_help("a field called like a keyword goes in backticks")
             }
-            _ => Err(self.expected("a value: a field, a constant, a function or `(`")),
-        }
+            _ => self.unexpected("a value: a field, a constant, a function or `(`"),
+        };
+        Err(self.report(diagnostic))
     }
 
     /// Whether what follows the keyword at the current token shows that a field was meant.
