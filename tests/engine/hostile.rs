@@ -151,3 +151,29 @@ proptest! {
         run(&format!("sequence by ?s with maxspan=1s [any where {condition}] ![any where not {condition}] [any where true] until [any where f]"))?;
     }
 }
+
+/// The deepest of each nesting, a hundred levels at most, that the parser lets through also compiles, prints and evaluates; none exhausts the stack.
+#[test]
+fn the_deepest_queries_are_answered() {
+    let nested: [(&str, &str, &str, &str); 5] = [
+        ("not ", "s : \"a\"", "", ""),
+        ("(", "s : \"a\"", ")", ""),
+        ("(f or ", "s : \"a\"", ")", ""),
+        ("concat(", "s", ", 1)", " == null"),
+        ("-", "n == 1", "", ""),
+    ];
+    for (open, core, close, end) in nested {
+        let deepest = (1..=100).rev().find_map(|depth| {
+            let query = format!("any where {}{core}{}{end}", open.repeat(depth), close.repeat(depth));
+            evql::eql::parse(&query).is_ok().then_some(query)
+        });
+        let query = deepest.unwrap_or_else(|| panic!("nothing parses with {open}"));
+        run(&query).expect("an answer");
+        let schema = toy::ToySchema::new(&events(), &Json::Null, &[]);
+        if let Ok(program) = evql::eql::compile(&evql::eql::parse(&query).expect("it parses"), &schema) {
+            assert!(!program.to_string().is_empty());
+        }
+    }
+    let long = format!("any where {}", vec!["s : \"a\""; 20_000].join(" or "));
+    run(&long).expect("an answer");
+}
