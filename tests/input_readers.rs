@@ -107,6 +107,7 @@ fn mutant(log: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// `EVQL_MUTANTS` asks for another number of mutants.
 #[test]
 fn both_readers_agree_on_mutants() {
     let Some(corpus) = corpus() else { return };

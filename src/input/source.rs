@@ -46,7 +46,8 @@ pub fn open(source: &Source, options: SourceOptions) -> Opened {
     };
     let stat = Stat::of(&metadata);
     let reader = Tap { reader: Box::new(file), hash: options.hash.then(Sha256::new), read: 0, error: None };
-    let expected = source.named || source.name.to_ascii_lowercase().contains(".evtx");
+    let file_name = source.name.rsplit('/').next().unwrap_or_default();
+    let expected = source.named || file_name.to_ascii_lowercase().contains(".evtx");
     SourceFile::start(source.name.clone(), reader, expected, Some((source.path.clone(), stat)))
 }
 
