@@ -46,7 +46,8 @@ pub fn open(source: &Source, options: SourceOptions) -> Opened {
     };
     let stat = Stat::of(&metadata);
     let reader = Tap { reader: Box::new(file), hash: options.hash.then(Sha256::new), read: 0, error: None };
-    let expected = source.named || source.name.to_ascii_lowercase().contains(".evtx");
+    let file_name = source.name.rsplit('/').next().unwrap_or_default();
+    let expected = source.named || file_name.to_ascii_lowercase().contains(".evtx");
     SourceFile::start(source.name.clone(), reader, expected, Some((source.path.clone(), stat)))
 }
 
@@ -284,4 +285,98 @@ fn failure(source: &str, reason: &str) -> Damage {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::input::detect::FILE_HEADER_SIZE;
+
+    /// A file header without checksum, and `chunks` chunks without records.
+    fn log(chunks: usize) -> Vec<u8> {
+        let mut bytes = vec![0; FILE_HEADER_SIZE + chunks * CHUNK_SIZE];
+        bytes[..8].copy_from_slice(b"ElfFile\0");
+        bytes[36..40].copy_from_slice(&[1, 0, 3, 0]);
+        bytes[42] = u8::try_from(chunks).expect("few chunks");
+        bytes[120] = 4;
+        for chunk in bytes[FILE_HEADER_SIZE..].chunks_exact_mut(CHUNK_SIZE) {
+            chunk[..8].copy_from_slice(b"ElfChnk\0");
+        }
+        bytes
+    }
+
+    /// A disk that fails after the bytes it has.
+    struct Failing(io::Cursor<Vec<u8>>);
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer) {
+                Ok(0) => Err(io::Error::other("bad sector")),
+                other => other,
+            }
+        }
+    }
+
+    fn start(reader: Box<dyn Read + Send>) -> Opened {
+        let tap = Tap { reader, hash: Some(Sha256::new()), read: 0, error: None };
+        SourceFile::start("log".to_owned(), tap, true, None)
+    }
+
+    /// Reads to the end; the numbers of the chunks and what is known then.
+    fn drain(opened: Opened, max_chunks: usize) -> (Vec<(u64, usize)>, Finished) {
+        let Opened::Log(mut file) = opened else { panic!("{opened:?}") };
+        let mut chunks = Vec::new();
+        while let Some(block) = file.next_block(max_chunks) {
+            chunks.extend(block.pieces().map(|piece| match piece {
+                Piece::Chunk(chunk) => (chunk.number, chunk.stored),
+                Piece::Event(event) => panic!("{event:?}"),
+            }));
+        }
+        (chunks, file.finish())
+    }
+
+    #[test]
+    fn blocks_of_any_size_give_the_same() {
+        let bytes = log(5);
+        for max_chunks in [0, 1, 2, 5, 64] {
+            let (chunks, finished) = drain(start(Box::new(io::Cursor::new(bytes.clone()))), max_chunks);
+            assert_eq!(chunks, (0..5).map(|number| (number, CHUNK_SIZE)).collect::<Vec<_>>());
+            assert_eq!((finished.size, finished.chunks), (bytes.len() as u64, 5));
+            assert_eq!(finished.sha256, Some(hex(&Sha256::digest(&bytes))));
+            assert_eq!(finished.damages, []);
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_keeps_what_was_read() {
+        let mut bytes = log(5);
+        bytes.truncate(FILE_HEADER_SIZE + 3 * CHUNK_SIZE + 100);
+        let (chunks, finished) = drain(start(Box::new(Failing(io::Cursor::new(bytes)))), 2);
+        assert_eq!(chunks, [(0, CHUNK_SIZE), (1, CHUNK_SIZE), (2, CHUNK_SIZE), (3, 100)]);
+        let [damage] = finished.damages.as_slice() else { panic!("{:?}", finished.damages) };
+        assert_eq!((damage.kind, damage.lost), (DamageKind::Unreadable, true));
+        assert_eq!(damage.reason, "reading stopped after 200804 bytes: bad sector");
+
+        let opened = start(Box::new(Failing(io::Cursor::new(Vec::new()))));
+        assert!(
+            matches!(opened, Opened::Failed(Damage { kind: DamageKind::Unreadable, lost: true, .. })),
+            "{opened:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_told_of() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&log(2)).expect("written");
+        let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
+        let opened = open(&source, SourceOptions { hash: false });
+        file.write_all(&log(1)[FILE_HEADER_SIZE..]).expect("written");
+        let (chunks, finished) = drain(opened, 64);
+        assert_eq!(chunks.len(), 3);
+        assert_eq!(finished.sha256, None);
+        let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();
+        assert_eq!(kinds, [(DamageKind::Unreadable, false)]);
+    }
 }

@@ -1,7 +1,7 @@
 //! One EVTX chunk → the records in it. It opens no file, and trusts no number in the chunk.
 //!
-//! The chunk's own checksums are verified first; then [`records`] finds where records stand, and [`fast`] or [`slow`] reads each. A record that one of
-//! them cannot read costs no other.
+//! The chunk's own checksums are verified first; then `records` finds where records stand, and `fast` or `slow` reads each. A record that cannot be
+//! read costs no other.
 
 mod fast;
 mod header;
@@ -13,7 +13,7 @@ pub use header::FileHeader;
 use crate::finding::{Damage, DamageKind};
 
 use super::detect::CHUNK_MAGIC;
-use super::record::Position;
+use super::record::{Position, RawRecord};
 use super::visit::{ReaderKind, Visitor, offer};
 use fast::{Answer, FastReader};
 use header::ChunkHeader;
@@ -74,7 +74,7 @@ impl ChunkReader {
     /// Reads `chunk` of the source that reports call `source`, and tells `visitor`. Bytes that do not begin as a chunk does tell nothing here: whether
     /// something is missing there depends on the chunks around them.
     pub fn read(&mut self, source: &str, chunk: Chunk<'_>, visitor: &mut dyn Visitor) {
-        let place = Place { source, chunk: chunk.number };
+        let place = Where { source, chunk: chunk.number };
         let Some(header) = ChunkHeader::parse(chunk.bytes) else { return };
         if !header.header_ok {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the chunk header's checksum is wrong"));
@@ -94,7 +94,7 @@ impl ChunkReader {
         }
     }
 
-    fn read_spans(&mut self, place: &Place<'_>, bytes: &[u8], spans: &[Span], visitor: &mut dyn Visitor) {
+    fn read_spans(&mut self, place: &Where<'_>, bytes: &[u8], spans: &[Span], visitor: &mut dyn Visitor) {
         let mut rendered = None;
         self.fast.enter_chunk();
         for (index, span) in spans.iter().enumerate() {
@@ -115,24 +115,14 @@ impl ChunkReader {
             if answer == Answer::Done {
                 continue;
             }
-            let rendered = rendered.get_or_insert_with(|| Rendered::new(bytes, spans));
-            match rendered.take(index) {
-                Ok(mut record) => {
-                    record.position = position;
-                    if answer == Answer::Wanted {
-                        visitor.record(record);
-                    } else {
-                        offer(record, visitor);
-                    }
-                }
+            let outcome = rendered.get_or_insert_with(|| Rendered::new(bytes, spans)).take(index);
+            match outcome.map(|record| RawRecord { position, ..record }) {
+                Ok(record) if answer == Answer::Wanted => visitor.record(record),
+                Ok(record) => offer(record, visitor),
                 Err(reason) => {
                     let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
-                    visitor.damage(
-                        place.record(
-                            number,
-                            &format!("the record at offset {at:#x} cannot be read: {reason}"),
-                        ),
-                    );
+                    let reason = format!("the record at offset {at:#x} cannot be read: {reason}");
+                    visitor.damage(place.record(number, &reason));
                 }
             }
         }
@@ -140,12 +130,12 @@ impl ChunkReader {
 }
 
 /// Where damage is.
-struct Place<'a> {
+struct Where<'a> {
     source: &'a str,
     chunk: u64,
 }
 
-impl Place<'_> {
+impl Where<'_> {
     fn chunk(&self, kind: DamageKind, lost: bool, reason: &str) -> Damage {
         let source = self.source.to_owned();
         Damage { source, chunk: Some(self.chunk), record: None, kind, reason: reason.to_owned(), lost }
@@ -163,7 +153,6 @@ mod tests {
 
     use super::*;
     use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
-    use crate::input::record::RawRecord;
     use crate::input::visit::Seen;
 
     struct Wants(bool);

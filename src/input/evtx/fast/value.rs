@@ -80,7 +80,7 @@ pub(super) fn write_text(kind: u8, bytes: &[u8], out: &mut String) {
             1 => out.push_str("true"),
             other => write(out, other),
         },
-        BINARY => bytes.iter().for_each(|byte| write(out, format_args!("{byte:02X}"))),
+        BINARY => write_hex(bytes, b"0123456789ABCDEF", out),
         GUID => write_guid(bytes, out),
         SIZE_T | HEX_INT32 | HEX_INT64 => write(out, format_args!("{:#x}", unsigned(bytes))),
         FILETIME => write_filetime(unsigned(bytes), out),
@@ -114,6 +114,23 @@ fn unsigned(bytes: &[u8]) -> u64 {
 pub(super) fn write_utf16(bytes: &[u8], out: &mut String) {
     let (units, _) = bytes.as_chunks::<2>();
     out.reserve(units.len());
+    let mut rest = units;
+    while let Some((part, after)) =
+        rest.split_at_checked(rest.len().min(64)).filter(|(part, _)| !part.is_empty())
+    {
+        let mut ascii = [0; 64];
+        ascii.iter_mut().zip(part).for_each(|(byte, unit)| *byte = unit[0]);
+        let plain =
+            part.iter().fold(true, |plain, unit| plain & (unit[1] == 0) & (b' '..0x7f).contains(&unit[0]));
+        match ascii.get(..part.len()).map(str::from_utf8) {
+            Some(Ok(text)) if plain => out.push_str(text),
+            _ => return write_units(rest, out),
+        }
+        rest = after;
+    }
+}
+
+fn write_units(units: &[[u8; 2]], out: &mut String) {
     let units = units.iter().map(|&unit| u16::from_le_bytes(unit)).take_while(|&unit| unit != 0);
     out.extend(char::decode_utf16(units).map(|character| match character {
         Ok(character @ ('\t' | '\n' | '\r')) => character,
@@ -124,17 +141,19 @@ pub(super) fn write_utf16(bytes: &[u8], out: &mut String) {
 
 /// `{d1-d2-d3-d4}`, lower case; the first three parts are little-endian numbers (MS-DTYP 2.3.4).
 fn write_guid(bytes: &[u8], out: &mut String) {
-    let &[a, b, c, d, e, f, g, h, ref rest @ ..] = bytes else { return };
-    let (data1, data2, data3) =
-        (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
-    write(out, format_args!("{{{data1:08x}-{data2:04x}-{data3:04x}-"));
-    for (at, byte) in rest.iter().enumerate() {
-        if at == 2 {
-            out.push('-');
-        }
-        write(out, format_args!("{byte:02x}"));
+    let &[a, b, c, d, e, f, g, h, i, j, ref rest @ ..] = bytes else { return };
+    out.push('{');
+    for (part, dash) in
+        [(&[d, c, b, a][..], "-"), (&[f, e], "-"), (&[h, g], "-"), (&[i, j], "-"), (rest, "}")]
+    {
+        write_hex(part, b"0123456789abcdef", out);
+        out.push_str(dash);
     }
-    out.push('}');
+}
+
+fn write_hex(bytes: &[u8], digits: &[u8; 16], out: &mut String) {
+    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().map_or('0', char::from);
+    out.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 0xF)]));
 }
 
 /// `S-R-A-S1-…` (MS-DTYP 2.4.2.1), the authority in decimal.
