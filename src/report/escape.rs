@@ -93,7 +93,10 @@ pub fn defanged(text: &str) -> String {
 
 fn starts_a_formula(text: &str) -> bool {
     let inner = text.trim_start_matches([' ', '"', '\'', '\u{a0}']);
-    matches!(inner.chars().next(), Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'))
+    matches!(
+        inner.chars().next(),
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
+    )
 }
 
 fn html_token(character: char) -> Option<Cow<'static, str>> {
@@ -134,12 +137,18 @@ mod tests {
 
     #[test]
     fn script_tags_become_text() {
-        assert_eq!(html("</script><script>alert(1)</script>"), "&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;");
+        assert_eq!(
+            html("</script><script>alert(1)</script>"),
+            "&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;"
+        );
     }
 
     #[test]
     fn attribute_breakers_become_text() {
-        assert_eq!(html(r#"" onmouseover='x' a="&quot;"#), "&quot; onmouseover=&#39;x&#39; a=&quot;&amp;quot;");
+        assert_eq!(
+            html(r#"" onmouseover='x' a="&quot;"#),
+            "&quot; onmouseover=&#39;x&#39; a=&quot;&amp;quot;"
+        );
     }
 
     #[test]
@@ -161,12 +170,27 @@ mod tests {
 
     #[test]
     fn escape_sequences_do_not_reach_a_terminal() {
-        assert_eq!(terminal("\u{1b}[2J\u{1b}]0;title\u{7}ok\r"), "⟦U+001B⟧[2J⟦U+001B⟧]0;title⟦U+0007⟧ok⟦\\r⟧");
+        assert_eq!(
+            terminal("\u{1b}[2J\u{1b}]0;title\u{7}ok\r"),
+            "⟦U+001B⟧[2J⟦U+001B⟧]0;title⟦U+0007⟧ok⟦\\r⟧"
+        );
     }
 
     #[test]
     fn formulas_are_disarmed_and_said_so() {
-        for attack in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "  =1", "\"=1", " '\"@x", "＝1"] {
+        for attack in [
+            "=cmd|' /C calc'!A0",
+            "+1",
+            "-1",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "  =1",
+            "\"=1",
+            " '\"@x",
+            "＝1",
+        ] {
             let cell = csv_cell(attack, false);
             assert!(cell.neutralised && cell.text.starts_with('\''), "{attack:?} gave {cell:?}");
             assert!(!cell.text.contains(['\n', '\r', '\t']));
@@ -185,7 +209,9 @@ mod tests {
         assert_eq!(cell.text, format!("{}…[+{CELL_LIMIT} bytes, see JSONL]", "é".repeat(CELL_LIMIT / 2)));
         let odd = format!("a{long}");
         let text = csv_cell(&odd, false).text;
-        assert!(text.starts_with("aé") && text.ends_with(&format!("…[+{} bytes, see JSONL]", CELL_LIMIT + 2)));
+        assert!(
+            text.starts_with("aé") && text.ends_with(&format!("…[+{} bytes, see JSONL]", CELL_LIMIT + 2))
+        );
         assert_eq!(csv_cell(&"x".repeat(CELL_LIMIT), false).text.len(), CELL_LIMIT);
     }
 

@@ -73,8 +73,12 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("ancestry", |row| Cell::text(row.subject.map(Subject::ancestry).unwrap_or_default())),
     column("start_time", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.timestamp))),
     column("start_created", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.created))),
-    column("first_net_time", |row| row.network().map(|event| event.timestamp).min().map_or(Cell::Empty, Cell::Time)),
-    column("last_net_time", |row| row.network().map(|event| event.timestamp).max().map_or(Cell::Empty, Cell::Time)),
+    column("first_net_time", |row| {
+        row.network().map(|event| event.timestamp).min().map_or(Cell::Empty, Cell::Time)
+    }),
+    column("last_net_time", |row| {
+        row.network().map(|event| event.timestamp).max().map_or(Cell::Empty, Cell::Time)
+    }),
     column("clock", |row| Cell::text(row.finding.clock.as_str())),
     column("delta_ms", |row| delta_ms(row.finding)),
     column("net_count", |row| Cell::count(row.network().count())),
@@ -82,13 +86,19 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("dst_list", |row| Cell::list(bounded(row.network().map(subject::target)))),
     column("dst_first", |row| Cell::text(row.network().next().map(destination).unwrap_or_default())),
     column("dst_port_first", |row| Cell::json(row.network().find_map(|event| event.get("destination.port")))),
-    column("dst_scope", |row| Cell::text(row.network().map(timeline::scope).find(|scope| !scope.is_empty()).unwrap_or_default())),
-    column("dns_names", |row| Cell::list(bounded(row.network().map(|event| event.text("dns.question.name"))))),
+    column("dst_scope", |row| {
+        Cell::text(row.network().map(timeline::scope).find(|scope| !scope.is_empty()).unwrap_or_default())
+    }),
+    column("dns_names", |row| {
+        Cell::list(bounded(row.network().map(|event| event.text("dns.question.name"))))
+    }),
     column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
     column("rule_version", |row| row.finding.rule.version.map_or(Cell::Empty, Cell::count)),
     column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
     column("attack", |row| Cell::list(subject::attack_ids(row.finding))),
-    column("tactic", |row| Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))),
+    column("tactic", |row| {
+        Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))
+    }),
     column("why", |row| Cell::text(row.finding.notes.join(" "))),
     column("flags", |_| Cell::Empty),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
@@ -96,7 +106,9 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("channel", |row| Cell::text(row.first().map(|event| event.channel.clone()).unwrap_or_default())),
     column("source_file", |row| row.each(|event| event.evidence.source.clone())),
     column("source_sha256", |row| row.each(|event| event.evidence.sha256.clone().unwrap_or_default())),
-    column("copies", |row| row.finding.present().map(|event| event.evidence.copies).max().map_or(Cell::Empty, Cell::count)),
+    column("copies", |row| {
+        row.finding.present().map(|event| event.evidence.copies).max().map_or(Cell::Empty, Cell::count)
+    }),
     column("triage_note", |_| Cell::Empty),
     column("schema", |_| Cell::Int(SCHEMA)),
 ];
@@ -126,7 +138,8 @@ fn name_mismatch(row: &Row) -> &'static str {
 /// The values that are not empty, each once, in order; past [`LIST_LIMIT`] only how many more.
 fn bounded(values: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let mut kept: Vec<String> = values.filter(|value| !value.is_empty() && seen.insert(value.clone())).collect();
+    let mut kept: Vec<String> =
+        values.filter(|value| !value.is_empty() && seen.insert(value.clone())).collect();
     let more = kept.len().saturating_sub(LIST_LIMIT);
     if more > 0 {
         kept.truncate(LIST_LIMIT);

@@ -30,20 +30,30 @@ pub struct Written {
 /// # Errors
 /// [`Error::Exists`] before anything is written when one of the files is there and `options.force` is not set; [`Error::Output`] when something cannot
 /// be created, written or renamed.
-pub fn write_folder(dir: &Path, formats: &[Format], outcome: &Outcome, run: &Run, options: &Options) -> Result<Written> {
+pub fn write_folder(
+    dir: &Path,
+    formats: &[Format],
+    outcome: &Outcome,
+    run: &Run,
+    options: &Options,
+) -> Result<Written> {
     let names = file_names(formats);
     refuse_existing(dir, &names, options.force)?;
     fs::create_dir_all(dir).map_err(|error| Error::output(dir, error))?;
     let mut outputs = Vec::new();
     let mut limits = Limits { html_findings: options.html.detail_limit, neutralised_cells: 0 };
     for name in names {
-        let (output, neutralised) = place(dir, name, options.force, |out| write_file(name, outcome, run, options, out))?;
+        let (output, neutralised) =
+            place(dir, name, options.force, |out| write_file(name, outcome, run, options, out))?;
         outputs.push(output);
         limits.neutralised_cells += neutralised;
     }
     place(dir, RUN_FILE, options.force, |out| run::write(outcome, run, &outputs, limits, out))?;
     let names = outputs.iter().map(|output| output.name.as_str()).chain([RUN_FILE]);
-    Ok(Written { files: names.map(|name| dir.join(name)).collect(), neutralised_cells: limits.neutralised_cells })
+    Ok(Written {
+        files: names.map(|name| dir.join(name)).collect(),
+        neutralised_cells: limits.neutralised_cells,
+    })
 }
 
 fn file_names(formats: &[Format]) -> Vec<&'static str> {
@@ -72,7 +82,8 @@ fn place<T>(
         let value = write(&mut out)?;
         let output = OutputFile { name: name.to_owned(), size: out.size, sha256: hex(&out.hash.finalize()) };
         let file = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
-        if force { file.persist(&path) } else { file.persist_noclobber(&path) }.map_err(|error| error.error)?;
+        if force { file.persist(&path) } else { file.persist_noclobber(&path) }
+            .map_err(|error| error.error)?;
         Ok((output, value))
     });
     written.map_err(|error| Error::output(&path, error))

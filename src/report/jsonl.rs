@@ -75,8 +75,11 @@ fn head(finding: &Finding, prefix: &str, fields: &[&str]) -> Map<String, Value> 
 }
 
 fn threat(threat: &Threat) -> Value {
-    let techniques: Vec<Value> =
-        threat.techniques.iter().map(|technique| json!({"id": technique.id, "name": technique.name})).collect();
+    let techniques: Vec<Value> = threat
+        .techniques
+        .iter()
+        .map(|technique| json!({"id": technique.id, "name": technique.name}))
+        .collect();
     json!({"framework": "MITRE ATT&CK", "tactic": {"id": threat.tactic_id, "name": threat.tactic_name}, "technique": techniques})
 }
 

@@ -74,7 +74,13 @@ pub struct Options {
 ///
 /// # Errors
 /// [`Error::ClosedPipe`] when the reader has gone, [`Error::Output`] for anything else `out` says.
-pub fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &Options, out: &mut dyn Write) -> Result<()> {
+pub fn write_stream(
+    format: Format,
+    outcome: &Outcome,
+    run: &Run,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<()> {
     let name = format.files().first().copied().unwrap_or_default();
     write_file(name, outcome, run, options, out)
         .and_then(|_| out.flush())
@@ -82,7 +88,13 @@ pub fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &Opti
 }
 
 /// Writes the file called `name`; returns how many CSV cells were disarmed.
-fn write_file(name: &str, outcome: &Outcome, run: &Run, options: &Options, out: &mut dyn Write) -> io::Result<u64> {
+fn write_file(
+    name: &str,
+    outcome: &Outcome,
+    run: &Run,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<u64> {
     match name {
         "findings.csv" => csv::write_findings(outcome, options.csv, out),
         "timeline.csv" => csv::write_timeline(outcome, options.csv, out),

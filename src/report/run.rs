@@ -35,7 +35,13 @@ pub struct Limits {
 ///
 /// # Errors
 /// What `out` says.
-pub fn write(outcome: &Outcome, run: &Run, outputs: &[OutputFile], limits: Limits, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    outcome: &Outcome,
+    run: &Run,
+    outputs: &[OutputFile],
+    limits: Limits,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let record = json!({
         "schema": SCHEMA,
         "tool": "evql",
@@ -68,8 +74,11 @@ fn counts(outcome: &Outcome) -> Value {
     for finding in &outcome.findings {
         *severities.entry(finding.severity).or_default() += 1;
     }
-    let severities: Map<_, _> =
-        severities.into_iter().rev().map(|(severity, count)| (severity.as_str().to_owned(), Value::from(count))).collect();
+    let severities: Map<_, _> = severities
+        .into_iter()
+        .rev()
+        .map(|(severity, count)| (severity.as_str().to_owned(), Value::from(count)))
+        .collect();
     let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
     let sum = |of: fn(&SourceReport) -> u64| outcome.sources.iter().map(of).fold(0, u64::saturating_add);
     json!({
@@ -104,7 +113,8 @@ fn input_object(source: &SourceReport) -> Value {
 }
 
 fn host_object(host: &HostCoverage) -> Value {
-    let events: Map<_, _> = host.events.iter().map(|(id, count)| (id.to_string(), Value::from(*count))).collect();
+    let events: Map<_, _> =
+        host.events.iter().map(|(id, count)| (id.to_string(), Value::from(*count))).collect();
     json!({"host": host.host, "first": text(host.first), "last": text(host.last), "events": events})
 }
 

@@ -41,10 +41,12 @@ impl Scope {
     pub fn of(text: &str) -> Option<Self> {
         let address: IpAddr = text.trim().parse().ok()?;
         Some(match address.to_canonical() {
-            IpAddr::V4(v4) => first_match(V4, u32::from(v4), |&(net, bits)| (u32::from(net), u32::MAX.unbounded_shl(32 - bits))),
-            IpAddr::V6(v6) => {
-                first_match(V6, u128::from(v6), |&(net, bits)| (u128::from(net), u128::MAX.unbounded_shl(128 - bits)))
-            }
+            IpAddr::V4(v4) => first_match(V4, u32::from(v4), |&(net, bits)| {
+                (u32::from(net), u32::MAX.unbounded_shl(32 - bits))
+            }),
+            IpAddr::V6(v6) => first_match(V6, u128::from(v6), |&(net, bits)| {
+                (u128::from(net), u128::MAX.unbounded_shl(128 - bits))
+            }),
         })
     }
 }

@@ -132,11 +132,20 @@ pub const COLUMNS: &[Column<Fill>] = &[
 /// One sentence, the only text Timesketch shows unasked; it names the record, so that no two rows read alike.
 pub fn message(row: &Row) -> String {
     let (event, subject) = (row.event, row.subject);
-    let who = format!("[{}] {} on {}", row.finding.severity.as_str(), or_unknown(subject.process()), event.computer);
+    let who = format!(
+        "[{}] {} on {}",
+        row.finding.severity.as_str(),
+        or_unknown(subject.process()),
+        event.computer
+    );
     let user = subject.user();
     let who = if user.is_empty() { who } else { format!("{who} ({user})") };
     let what = format!("{who} {}{}", deed(row), since_start(row));
-    let tail = format!(" [record {}, finding {}]", event.record_id, row.finding.id.chars().take(12).collect::<String>());
+    let tail = format!(
+        " [record {}, finding {}]",
+        event.record_id,
+        row.finding.id.chars().take(12).collect::<String>()
+    );
     let room = MESSAGE_LIMIT.saturating_sub(tail.len());
     if what.len() <= room {
         return what + &tail;
@@ -150,7 +159,9 @@ fn deed(row: &Row) -> String {
     let target = subject::target(event);
     match event.event_id {
         1 => format!("started: {}", or_unknown(row.subject.text("process.command_line"))),
-        3 if event.text("network.direction") == "ingress" => format!("accepted a connection to {}", or_unknown(target)),
+        3 if event.text("network.direction") == "ingress" => {
+            format!("accepted a connection to {}", or_unknown(target))
+        }
         3 => format!("connected to {}", or_unknown(target)),
         5 => "ended".to_owned(),
         22 => format!("asked DNS for {}", or_unknown(target)),

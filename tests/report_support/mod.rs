@@ -40,7 +40,9 @@ pub fn rule(severity: Severity) -> Arc<RuleInfo> {
     Arc::new(RuleInfo {
         id: "b0a7c0de-0000-4000-8000-000000000001".to_owned(),
         name: "Unusual network activity from a Windows system binary".to_owned(),
-        description: "A program that ships with Windows reached the network within five minutes of its start.".to_owned(),
+        description:
+            "A program that ships with Windows reached the network within five minutes of its start."
+                .to_owned(),
         version: Some(3),
         severity,
         risk_score: 47,
@@ -149,8 +151,21 @@ fn host(name: &str, events: &[(u32, u64)]) -> HostCoverage {
     HostCoverage { host: name.to_owned(), first: Some(at(-86_400_000)), last: Some(at(7_200_000)), events }
 }
 
-fn outcome(findings: Vec<Finding>, hosts: Vec<HostCoverage>, sources: Vec<SourceReport>, damages: Vec<Damage>) -> Outcome {
-    Outcome { findings, rules: vec![rule(Severity::Medium)], sources, hosts, damages, clock: Clock::Created, interrupted: false }
+fn outcome(
+    findings: Vec<Finding>,
+    hosts: Vec<HostCoverage>,
+    sources: Vec<SourceReport>,
+    damages: Vec<Damage>,
+) -> Outcome {
+    Outcome {
+        findings,
+        rules: vec![rule(Severity::Medium)],
+        sources,
+        hosts,
+        damages,
+        clock: Clock::Created,
+        interrupted: false,
+    }
 }
 
 pub fn run() -> Run {
@@ -172,7 +187,10 @@ pub fn plain() -> Outcome {
         query.document.remove("destination");
         query.document.remove("source");
         query.document.remove("network");
-        query.document.insert("dns".to_owned(), json!({"question": {"name": "cdn.evil-updates.example"}, "resolved_ip": ["198.51.100.23"]}));
+        query.document.insert(
+            "dns".to_owned(),
+            json!({"question": {"name": "cdn.evil-updates.example"}, "resolved_ip": ["198.51.100.23"]}),
+        );
     }
     let mut inverted = finding(2, "WS02", "msbuild.exe", 297_100, Severity::Medium);
     inverted.notes.push("By UtcTime the connection comes before the start: Elastic, which orders by UtcTime, would have missed this.".to_owned());
@@ -206,15 +224,50 @@ pub fn plain() -> Outcome {
             source("case/notes.evtx", Status::Skipped, 1),
         ],
         vec![
-            damage("case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx", Some(3), Some(1201), DamageKind::Record, "the record's template ends early", true),
-            damage("case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx", Some(4), None, DamageKind::Checksum, "the chunk's checksum is wrong", false),
-            damage("case/WS03/empty.evtx", None, None, DamageKind::Unreadable, "the file holds 0 bytes", true),
-            damage("case/notes.evtx", None, None, DamageKind::NotEvidence, "a text file, not an event log", false),
+            damage(
+                "case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx",
+                Some(3),
+                Some(1201),
+                DamageKind::Record,
+                "the record's template ends early",
+                true,
+            ),
+            damage(
+                "case/WS01/Microsoft-Windows-Sysmon%4Operational.evtx",
+                Some(4),
+                None,
+                DamageKind::Checksum,
+                "the chunk's checksum is wrong",
+                false,
+            ),
+            damage(
+                "case/WS03/empty.evtx",
+                None,
+                None,
+                DamageKind::Unreadable,
+                "the file holds 0 bytes",
+                true,
+            ),
+            damage(
+                "case/notes.evtx",
+                None,
+                None,
+                DamageKind::NotEvidence,
+                "a text file, not an event log",
+                false,
+            ),
         ],
     )
 }
 
-fn damage(source: &str, chunk: Option<u64>, record: Option<u64>, kind: DamageKind, reason: &str, lost: bool) -> Damage {
+fn damage(
+    source: &str,
+    chunk: Option<u64>,
+    record: Option<u64>,
+    kind: DamageKind,
+    reason: &str,
+    lost: bool,
+) -> Damage {
     Damage { source: source.to_owned(), chunk, record, kind, reason: reason.to_owned(), lost }
 }
 
@@ -235,18 +288,27 @@ pub fn large(count: u64, hosts: u64) -> Outcome {
     let findings = (0..count)
         .map(|number| {
             let host = format!("HOST{:03}", number % hosts);
-            finding(number, &host, processes[pick(number, 4)], 900 + number as i64 % 9_000, severities[pick(number, 5)])
+            finding(
+                number,
+                &host,
+                processes[pick(number, 4)],
+                900 + number as i64 % 9_000,
+                severities[pick(number, 5)],
+            )
         })
         .collect();
-    let coverage = (0..hosts).map(|number| host(&format!("HOST{number:03}"), &[(1, 900), (3, 80), (22, 7)])).collect();
-    let sources = (0..hosts).map(|number| source(&format!("case/HOST{number:03}.evtx"), Status::Read, 0)).collect();
+    let coverage =
+        (0..hosts).map(|number| host(&format!("HOST{number:03}"), &[(1, 900), (3, 80), (22, 7)])).collect();
+    let sources =
+        (0..hosts).map(|number| source(&format!("case/HOST{number:03}.evtx"), Status::Read, 0)).collect();
     outcome(findings, coverage, sources, Vec::new())
 }
 
 /// Every attack in every field, and a command line of 1 MB.
 pub fn hostile() -> Outcome {
     let mut outcome = plain();
-    outcome.findings = ATTACKS.iter().enumerate().map(|(number, attack)| hostile_finding(number as u64, attack)).collect();
+    outcome.findings =
+        ATTACKS.iter().enumerate().map(|(number, attack)| hostile_finding(number as u64, attack)).collect();
     let mut long = finding(99, "WS01", "mshta.exe", 10, Severity::Low);
     if let Some(Some(start)) = long.events.get_mut(0) {
         start.document["process"]["command_line"] = json!(format!("<b>{}", "é<".repeat(350_000)));
@@ -254,7 +316,11 @@ pub fn hostile() -> Outcome {
     outcome.findings.push(long);
     let all = ATTACKS.join(" ");
     outcome.rules = vec![hostile_rule(&all)];
-    outcome.sources.push(SourceReport { source: all.clone(), sha256: Some(all.clone()), ..source("x", Status::Partial, 1) });
+    outcome.sources.push(SourceReport {
+        source: all.clone(),
+        sha256: Some(all.clone()),
+        ..source("x", Status::Partial, 1)
+    });
     outcome.hosts.push(host(&all, &[(1, 1)]));
     outcome.damages.push(damage(&all, Some(1), Some(1), DamageKind::Chunk, &all, true));
     outcome
@@ -262,7 +328,11 @@ pub fn hostile() -> Outcome {
 
 /// A run whose command line is hostile too: a folder's name can carry markup.
 pub fn hostile_run() -> Run {
-    Run { version: ATTACKS.concat(), arguments: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(), ..run() }
+    Run {
+        version: ATTACKS.concat(),
+        arguments: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(),
+        ..run()
+    }
 }
 
 fn hostile_rule(text: &str) -> Arc<RuleInfo> {
@@ -274,7 +344,14 @@ fn hostile_rule(text: &str) -> Arc<RuleInfo> {
     }];
     let base = rule(Severity::High);
     let info = RuleInfo {
-        id: own(), name: own(), description: own(), tags: vec![own()], sha256: own(), origin: own(), threats, ..(*base).clone()
+        id: own(),
+        name: own(),
+        description: own(),
+        tags: vec![own()],
+        sha256: own(),
+        origin: own(),
+        threats,
+        ..(*base).clone()
     };
     Arc::new(info)
 }

@@ -68,8 +68,14 @@ impl Histogram {
         let most = buckets.values().map(|bucket| bucket.values().sum()).max().unwrap_or(1);
         let moment_of = |slot: i64| moment(time(start.saturating_add(slot.saturating_mul(step))));
         Some(Self {
-            bars: buckets.iter().flat_map(|(slot, bucket)| stack(*slot, slots, bucket, most, &moment_of(*slot))).collect(),
-            ticks: axis_slots(slots).into_iter().map(|slot| (slot * WIDTH / slots, moment_of(slot))).collect(),
+            bars: buckets
+                .iter()
+                .flat_map(|(slot, bucket)| stack(*slot, slots, bucket, most, &moment_of(*slot)))
+                .collect(),
+            ticks: axis_slots(slots)
+                .into_iter()
+                .map(|slot| (slot * WIDTH / slots, moment_of(slot)))
+                .collect(),
             most,
             width: duration(step),
             table: buckets.iter().map(|(slot, bucket)| (moment_of(*slot), bucket.values().sum())).collect(),
@@ -92,7 +98,14 @@ fn stack(slot: i64, slots: i64, bucket: &BTreeMap<Severity, usize>, most: usize,
         let height = scaled(*count, most).max(2);
         top -= height;
         let title = format!("{count} {} from {start}", severity.as_str());
-        bars.push(Bar { x, y: top, width: (next - x - 2).clamp(1, 40), height, severity: severity.as_str(), title });
+        bars.push(Bar {
+            x,
+            y: top,
+            width: (next - x - 2).clamp(1, 40),
+            height,
+            severity: severity.as_str(),
+            title,
+        });
     }
     bars
 }
@@ -153,19 +166,26 @@ impl Lanes {
         let ends = outcome.hosts.iter().flat_map(|host| [host.first, host.last]).flatten();
         let times = ends.chain(outcome.findings.iter().map(subject::finding_time));
         let axis = Axis { first: times.clone().min()?.ticks(), last: times.max()?.ticks() };
-        let mut hosts: Vec<(Option<Severity>, &str)> = host_severities(outcome).into_iter().map(|(host, worst)| (worst, host)).collect();
+        let mut hosts: Vec<(Option<Severity>, &str)> =
+            host_severities(outcome).into_iter().map(|(host, worst)| (worst, host)).collect();
         hosts.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         let more = hosts.len().saturating_sub(LANES);
         let shown = hosts.iter().take(LANES);
-        let lanes: Vec<Lane> = shown.zip(0_i64..).map(|((_, host), row)| lane(outcome, host, row * LANE_HEIGHT, &axis)).collect();
+        let lanes: Vec<Lane> = shown
+            .zip(0_i64..)
+            .map(|((_, host), row)| lane(outcome, host, row * LANE_HEIGHT, &axis))
+            .collect();
         let height = i64::try_from(lanes.len()).unwrap_or_default() * LANE_HEIGHT + 30;
-        let ticks = (0..4).map(|tick| (LANE_LEFT + tick * (WIDTH - LANE_LEFT) / 3, moment(axis.at(tick, 3)))).collect();
+        let ticks = (0..4)
+            .map(|tick| (LANE_LEFT + tick * (WIDTH - LANE_LEFT) / 3, moment(axis.at(tick, 3))))
+            .collect();
         Some(Self { lanes, ticks, height, more })
     }
 }
 
 fn host_severities(outcome: &Outcome) -> BTreeMap<&str, Option<Severity>> {
-    let mut hosts: BTreeMap<&str, Option<Severity>> = outcome.hosts.iter().map(|host| (host.host.as_str(), None)).collect();
+    let mut hosts: BTreeMap<&str, Option<Severity>> =
+        outcome.hosts.iter().map(|host| (host.host.as_str(), None)).collect();
     for finding in &outcome.findings {
         let worst = hosts.entry(&finding.host).or_default();
         *worst = (*worst).max(Some(finding.severity));
@@ -191,7 +211,11 @@ fn lane(outcome: &Outcome, host: &str, y: i64, axis: &Axis) -> Lane {
 
 fn label(host: &str) -> String {
     const LONGEST: usize = 22;
-    if host.chars().count() <= LONGEST { host.to_owned() } else { host.chars().take(LONGEST - 1).chain(['…']).collect() }
+    if host.chars().count() <= LONGEST {
+        host.to_owned()
+    } else {
+        host.chars().take(LONGEST - 1).chain(['…']).collect()
+    }
 }
 
 /// The lanes' time axis.
@@ -239,7 +263,10 @@ mod tests {
         for slots in 1..=BUCKETS {
             let labelled = axis_slots(slots);
             assert_eq!((labelled.first(), labelled.last()), (Some(&0), Some(&slots)));
-            assert!(labelled.windows(2).all(|pair| (pair[1] - pair[0]) * WIDTH / slots >= 200), "{slots}: {labelled:?}");
+            assert!(
+                labelled.windows(2).all(|pair| (pair[1] - pair[0]) * WIDTH / slots >= 200),
+                "{slots}: {labelled:?}"
+            );
         }
     }
 

@@ -29,7 +29,11 @@ pub struct Card<'a> {
 pub fn ranked(outcome: &Outcome, limit: usize) -> Vec<Card<'_>> {
     let mut findings: Vec<&Finding> = outcome.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings.into_iter().enumerate().map(|(rank, finding)| Card { finding, rank, full: rank < limit }).collect()
+    findings
+        .into_iter()
+        .enumerate()
+        .map(|(rank, finding)| Card { finding, rank, full: rank < limit })
+        .collect()
 }
 
 impl<'a> Card<'a> {
@@ -81,7 +85,9 @@ impl<'a> Card<'a> {
 
     /// Its command line, cut for a table.
     pub fn command(&self) -> String {
-        Subject::main(self.finding).map(|subject| short(&subject.text("process.command_line"))).unwrap_or_default()
+        Subject::main(self.finding)
+            .map(|subject| short(&subject.text("process.command_line")))
+            .unwrap_or_default()
     }
 
     /// From the first event to the last, or nothing.
@@ -98,7 +104,8 @@ impl<'a> Card<'a> {
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let Some(subject) = Subject::main(self.finding) else { return Vec::new() };
         let text = |path: &str| subject.text(path);
-        let parent = subject::joined(&text("process.parent.executable"), " ", &numbered(text("process.parent.pid")));
+        let parent =
+            subject::joined(&text("process.parent.executable"), " ", &numbered(text("process.parent.pid")));
         let facts = [
             ("Command line", text("process.command_line")),
             ("Image", subject::joined(&text("process.executable"), " ", &numbered(text("process.pid")))),
@@ -109,7 +116,11 @@ impl<'a> Card<'a> {
             ("Original name", text("process.pe.original_file_name")),
             ("SHA-256", text("process.hash.sha256")),
         ];
-        facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, cut(&value, FACT_LIMIT))).collect()
+        facts
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name, cut(&value, FACT_LIMIT)))
+            .collect()
     }
 
     /// Its events in sequence order; `None` where one had to be missing.
@@ -140,8 +151,13 @@ impl EventView<'_> {
 
     /// `+1.406 s` after the first event, or nothing.
     pub fn offset(&self) -> String {
-        let ticks = subject::clock_time(self.event, self.finding.clock).ticks_since(subject::finding_time(self.finding));
-        if self.finding.delta_ticks.is_none() || ticks < 0 { String::new() } else { format!("+{}", subject::span(ticks)) }
+        let ticks = subject::clock_time(self.event, self.finding.clock)
+            .ticks_since(subject::finding_time(self.finding));
+        if self.finding.delta_ticks.is_none() || ticks < 0 {
+            String::new()
+        } else {
+            format!("+{}", subject::span(ticks))
+        }
     }
 
     /// UtcTime.

@@ -50,7 +50,12 @@ impl Default for HtmlOptions {
 ///
 /// # Errors
 /// What `out` says.
-pub fn write_html(outcome: &Outcome, run: &Run, options: &HtmlOptions, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_html(
+    outcome: &Outcome,
+    run: &Run,
+    options: &HtmlOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     Page::of(outcome, run, options).write_into(out)?;
     out.write_all(b"\n")
 }
@@ -164,7 +169,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in bytes.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(group.get(at).copied().unwrap_or_default()));
+        let bits =
+            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(group.get(at).copied().unwrap_or_default()));
         for at in 0..4 {
             let index = (bits >> (18 - 6 * at)) as usize & 63;
             out.push(if at <= group.len() { char::from(ALPHABET[index]) } else { '=' });
@@ -179,7 +185,9 @@ mod tests {
 
     #[test]
     fn base64_is_rfc_4648s() {
-        for (text, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (text, coded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(base64(text.as_bytes()), coded);
         }
     }

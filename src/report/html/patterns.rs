@@ -36,14 +36,25 @@ pub fn groups<'a>(outcome: &'a Outcome, in_full: &[Card<'a>]) -> Vec<Group<'a>> 
     let mut grouped: BTreeMap<(&str, String, String), Vec<&Finding>> = BTreeMap::new();
     for finding in &outcome.findings {
         let process = Subject::main(finding).map(Subject::process).unwrap_or_default().to_lowercase();
-        grouped.entry((&finding.rule.id, process, subject::finding_target(finding))).or_default().push(finding);
+        grouped
+            .entry((&finding.rule.id, process, subject::finding_target(finding)))
+            .or_default()
+            .push(finding);
     }
-    let mut groups: Vec<Group> = grouped.into_iter().filter_map(|((_, process, target), members)| group(process, &target, &members, &linkable)).collect();
+    let mut groups: Vec<Group> = grouped
+        .into_iter()
+        .filter_map(|((_, process, target), members)| group(process, &target, &members, &linkable))
+        .collect();
     groups.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.count.cmp(&a.count)));
     groups
 }
 
-fn group<'a>(process: String, target: &str, members: &[&'a Finding], linkable: &BTreeSet<&str>) -> Option<Group<'a>> {
+fn group<'a>(
+    process: String,
+    target: &str,
+    members: &[&'a Finding],
+    linkable: &BTreeSet<&str>,
+) -> Option<Group<'a>> {
     let first = members.iter().min_by_key(|finding| subject::finding_time(finding))?;
     let hosts: BTreeSet<&str> = members.iter().map(|finding| finding.host.as_str()).collect();
     Some(Group {
@@ -78,7 +89,9 @@ pub fn techniques(outcome: &Outcome) -> Vec<Technique> {
     for finding in &outcome.findings {
         for threat in &finding.threats {
             for technique in &threat.techniques {
-                seen.entry((&threat.tactic_name, &technique.id, &technique.name)).or_default().push(&finding.host);
+                seen.entry((&threat.tactic_name, &technique.id, &technique.name))
+                    .or_default()
+                    .push(&finding.host);
             }
         }
     }
@@ -114,7 +127,9 @@ pub struct Indicator {
 pub fn indicators(outcome: &Outcome) -> Vec<Indicator> {
     let mut seen: BTreeMap<(&'static str, String), Vec<&EvidenceEvent>> = BTreeMap::new();
     for event in outcome.findings.iter().flat_map(|finding| finding.present()) {
-        for (kind, path) in [("ip", "destination.ip"), ("domain", "destination.domain"), ("domain", "dns.question.name")] {
+        for (kind, path) in
+            [("ip", "destination.ip"), ("domain", "destination.domain"), ("domain", "dns.question.name")]
+        {
             let value = event.text(path);
             if !value.is_empty() && Scope::of(&value) != Some(Scope::Loopback) {
                 seen.entry((kind, line(&value))).or_default().push(event);

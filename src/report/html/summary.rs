@@ -66,7 +66,12 @@ impl Summary {
         Self {
             verdict: verdict(outcome, touched.len()),
             detail: detail(outcome),
-            mood: outcome.findings.iter().map(|finding| finding.severity).max().map_or("none", Severity::as_str),
+            mood: outcome
+                .findings
+                .iter()
+                .map(|finding| finding.severity)
+                .max()
+                .map_or("none", Severity::as_str),
             tiles: tiles(outcome, touched.len()),
             tallies: tallies(outcome),
             not_covered: not_covered(outcome),
@@ -99,7 +104,11 @@ pub fn event_counts(host: &HostCoverage) -> [(u64, bool); 5] {
 
 fn verdict(outcome: &Outcome, touched: usize) -> String {
     if outcome.findings.is_empty() {
-        return if outcome.anything_usable() { "No findings".to_owned() } else { "Nothing could be read".to_owned() };
+        return if outcome.anything_usable() {
+            "No findings".to_owned()
+        } else {
+            "Nothing could be read".to_owned()
+        };
     }
     let worst: Vec<String> = severities(outcome)
         .iter()
@@ -108,7 +117,11 @@ fn verdict(outcome: &Outcome, touched: usize) -> String {
         .collect();
     let worst = if worst.is_empty() { String::new() } else { format!(" ({})", worst.join(", ")) };
     let findings = counted(outcome.findings.len(), "finding");
-    format!("{findings}{worst} on {} of {}", grouped(touched), counted(outcome.hosts.len().max(touched), "host"))
+    format!(
+        "{findings}{worst} on {} of {}",
+        grouped(touched),
+        counted(outcome.hosts.len().max(touched), "host")
+    )
 }
 
 fn detail(outcome: &Outcome) -> String {
@@ -117,17 +130,22 @@ fn detail(outcome: &Outcome) -> String {
     let times = || outcome.findings.iter().flat_map(|finding| finding.present().map(|event| event.created));
     match (times().min(), times().max()) {
         (Some(first), Some(last)) => format!("Between {} and {}, in {read}.", moment(first), moment(last)),
-        _ if records == 0 => "No Sysmon record was read, so nothing can be said about these hosts.".to_owned(),
+        _ if records == 0 => {
+            "No Sysmon record was read, so nothing can be said about these hosts.".to_owned()
+        }
         _ => format!("No rule matched in {read}. Read what was not covered before taking this as good news."),
     }
 }
 
 fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
     let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
-    let noted = [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "skipped")];
+    let noted =
+        [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "skipped")];
     let files: Vec<String> = noted
         .into_iter()
-        .filter_map(|(status, word)| Some(with(status)).filter(|count| *count > 0).map(|count| format!("{count} {word}")))
+        .filter_map(|(status, word)| {
+            Some(with(status)).filter(|count| *count > 0).map(|count| format!("{count} {word}"))
+        })
         .collect();
     let records = sum(outcome, |source| source.records);
     let lost = outcome.damages.iter().filter(|damage| damage.lost).count();
@@ -135,9 +153,21 @@ fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
     vec![
         tile("Findings", grouped(outcome.findings.len()), String::new()),
         tile("Hosts touched", grouped(touched), format!("of {} seen", grouped(outcome.hosts.len()))),
-        tile("Sysmon records", grouped(sum(outcome, |source| source.sysmon_records)), format!("of {} read", grouped(records))),
-        tile("Files", grouped(outcome.sources.len()), if files.is_empty() { "all read".to_owned() } else { files.join(", ") }),
-        tile("Problems", grouped(outcome.damages.len()), if lost > 0 { format!("{lost} with loss") } else { "no loss".to_owned() }),
+        tile(
+            "Sysmon records",
+            grouped(sum(outcome, |source| source.sysmon_records)),
+            format!("of {} read", grouped(records)),
+        ),
+        tile(
+            "Files",
+            grouped(outcome.sources.len()),
+            if files.is_empty() { "all read".to_owned() } else { files.join(", ") },
+        ),
+        tile(
+            "Problems",
+            grouped(outcome.damages.len()),
+            if lost > 0 { format!("{lost} with loss") } else { "no loss".to_owned() },
+        ),
     ]
 }
 
@@ -162,12 +192,17 @@ fn destinations(outcome: &Outcome) -> Vec<(String, String)> {
 }
 
 /// Names with how many different things (findings, hosts) each goes with.
-fn tally(title: &'static str, unit: &'static str, pairs: impl IntoIterator<Item = (String, String)>) -> Tally {
+fn tally(
+    title: &'static str,
+    unit: &'static str,
+    pairs: impl IntoIterator<Item = (String, String)>,
+) -> Tally {
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, counted) in pairs {
         seen.entry(name).or_default().insert(counted);
     }
-    let mut rows: Vec<(String, usize)> = seen.into_iter().map(|(name, counted)| (name, counted.len())).collect();
+    let mut rows: Vec<(String, usize)> =
+        seen.into_iter().map(|(name, counted)| (name, counted.len())).collect();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let more = rows.len().saturating_sub(TALLY_LIMIT);
     rows.truncate(TALLY_LIMIT);
@@ -180,24 +215,39 @@ fn not_covered(outcome: &Outcome) -> Vec<String> {
     if outcome.interrupted {
         lines.push("The run was interrupted: not every input was read.".to_owned());
     }
-    let lossy = outcome.sources.iter().filter(|source| matches!(source.status, Status::Partial | Status::Unreadable)).count();
+    let lossy = outcome
+        .sources
+        .iter()
+        .filter(|source| matches!(source.status, Status::Partial | Status::Unreadable))
+        .count();
     if lossy > 0 {
-        lines.push(format!("{} could not be read, or not to the end: see Problems.", counted(lossy, "input")));
+        lines
+            .push(format!("{} could not be read, or not to the end: see Problems.", counted(lossy, "input")));
     }
     for (id, name, why) in [
         (1, "process start", "a sequence that begins with a start cannot be found there"),
-        (3, "network connection", "Sysmon's default configuration does not log it, so no connection there proves nothing"),
+        (
+            3,
+            "network connection",
+            "Sysmon's default configuration does not log it, so no connection there proves nothing",
+        ),
         (22, "DNS query", "the configuration may not log it, so names asked for there are not seen"),
     ] {
-        let hosts: Vec<String> = outcome.hosts.iter().filter(|host| lacks(host, id)).map(|host| host.host.clone()).collect();
+        let hosts: Vec<String> =
+            outcome.hosts.iter().filter(|host| lacks(host, id)).map(|host| host.host.clone()).collect();
         if !hosts.is_empty() {
             lines.push(format!("Event {id} ({name}) is absent on {}: {why}.", some_of(&hosts, 6)));
         }
     }
     if let Some(latest) = latest_start(outcome) {
-        lines.push(format!("Nothing before a host's first record can be seen; the latest of these is {} on {}.", moment(latest.1), latest.0));
+        lines.push(format!(
+            "Nothing before a host's first record can be seen; the latest of these is {} on {}.",
+            moment(latest.1),
+            latest.0
+        ));
     }
-    let foreign = sum(outcome, |source| source.records).saturating_sub(sum(outcome, |source| source.sysmon_records));
+    let foreign =
+        sum(outcome, |source| source.records).saturating_sub(sum(outcome, |source| source.sysmon_records));
     if foreign > 0 {
         lines.push(format!("{} records are not Sysmon's and were not judged.", grouped(foreign)));
     }
