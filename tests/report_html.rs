@@ -80,6 +80,7 @@ fn nothing_of_a_log_becomes_markup() {
         "dl",
         "dt",
         "dd",
+        "br",
         "small",
         "time",
         "bdi",
