@@ -70,7 +70,7 @@ pub struct EvidenceArgs {
     /// Follow symbolic links inside folders.
     #[arg(long)]
     pub follow_links: bool,
-    /// Worker threads; 0 takes all cores.
+    /// Worker threads; 0 takes all cores, and no more than a few for each core are started.
     #[arg(short = 'j', long = "threads", default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// How records are decoded: `fast`, or `xml`, which renders each record as XML and parses that (slow; for those who doubt).
