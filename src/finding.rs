@@ -333,6 +333,8 @@ pub struct Outcome {
     pub damages: Vec<Damage>,
     /// Which clock ordered events.
     pub clock: Clock,
+    /// The mapping switches that were on, as the command line spells them; none is the integration's own mapping.
+    pub mapping: Vec<String>,
     /// Whether the run was interrupted before all sources were read.
     pub interrupted: bool,
 }

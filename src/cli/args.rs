@@ -70,9 +70,9 @@ pub struct EvidenceArgs {
     /// Follow symbolic links inside folders.
     #[arg(long)]
     pub follow_links: bool,
-    /// Worker threads, at most 512; 0 takes all cores.
-    #[arg(short = 'j', long = "threads", default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=512))]
-    pub threads: u16,
+    /// Worker threads; 0 takes all cores, and no more than a few for each core are started.
+    #[arg(short = 'j', long = "threads", default_value_t = 0, value_name = "N")]
+    pub threads: usize,
     /// How records are decoded: `fast`, or `xml`, which renders each record as XML and parses that (slow; for those who doubt).
     #[arg(long, value_enum, default_value_t = ReaderChoice::Fast, value_name = "READER")]
     pub reader: ReaderChoice,

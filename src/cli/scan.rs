@@ -49,7 +49,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
         arguments: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         started,
         ended: Timestamp::now(),
-        threads: usize::from(args.evidence.threads),
+        threads: options_of_scan.pass.threads,
         exit_code: exit as u8,
     };
     if stream {

@@ -11,6 +11,9 @@ use evql::sysmon;
 use super::Exit;
 use super::args::{ClockChoice, EventAction, EvidenceArgs, HostName, MappingArgs, ReaderChoice};
 
+/// More threads than this for each core only wait.
+const THREADS_PER_CORE: usize = 4;
+
 /// The evidence a run reads and how.
 pub struct Evidence {
     /// The sources, in order.
@@ -29,8 +32,7 @@ impl Evidence {
             ReaderChoice::Fast => ReaderKind::Fast,
             ReaderChoice::Xml => ReaderKind::Xml,
         };
-        let options =
-            PassOptions { threads: usize::from(args.threads), reader, hash, mapping: mapping(&args.mapping) };
+        let options = PassOptions { threads: threads(args.threads), reader, hash, mapping: mapping(&args.mapping) };
         Self { sources: walked.sources, damages: walked.damages, options }
     }
 
@@ -42,6 +44,12 @@ impl Evidence {
             .map(|metadata| metadata.len())
             .sum()
     }
+}
+
+/// How many threads to start for the `asked` ones, 0 being all cores. Thousands on a few cores would spend their time waking each other.
+fn threads(asked: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if asked == 0 { cores } else { asked.min(cores.max(4) * THREADS_PER_CORE) }
 }
 
 /// The mapping that `args` ask for.

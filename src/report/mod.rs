@@ -15,7 +15,7 @@ pub mod timeline;
 use std::io::{self, Write};
 
 pub use folder::{Written, refuse_existing, write_folder};
-pub use html::verdict;
+pub use html::{not_covered, verdict};
 pub use subject::finding_target;
 
 use crate::error::{Error, Result};

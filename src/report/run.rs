@@ -53,6 +53,7 @@ pub fn write(
         "exit_code": run.exit_code,
         "interrupted": outcome.interrupted,
         "clock": outcome.clock.as_str(),
+        "mapping": outcome.mapping,
         "counts": counts(outcome),
         "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),

@@ -79,6 +79,7 @@ pub fn scan(
         hosts: read.hosts,
         damages: read.damages,
         clock: options.clock,
+        mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),
         interrupted: read.interrupted,
     })
 }

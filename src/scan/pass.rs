@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -28,7 +28,7 @@ const CHUNKS_PER_THREAD: usize = 32;
 /// What is done with each Sysmon event, on any thread.
 pub trait Worker: Sync {
     /// What a thread keeps from event to event.
-    type Scratch;
+    type Scratch: Send;
     /// What an event may give.
     type Out: Send;
     /// A new scratch.
@@ -82,13 +82,14 @@ pub fn pass<W: Worker>(
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
     pool.install(|| {
-        let mut feed =
-            Feed::new(sources, options, observer, rayon::current_num_threads() * CHUNKS_PER_THREAD);
+        let threads = rayon::current_num_threads();
+        let mut feed = Feed::new(sources, options, observer, threads * CHUNKS_PER_THREAD);
+        let desks: Vec<Desk<W>> = (0..threads).map(|_| Desk::new(options.reader, worker)).collect();
         let mut ledger = Ledger::default();
         let mut batch = feed.next_batch();
         while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
             let (next, (pieces, batch_now)) =
-                rayon::join(|| feed.next_batch(), || (work(&batch, options, worker, observer), batch.ends()));
+                rayon::join(|| feed.next_batch(), || (work(&batch, &options.mapping, worker, &desks, observer), batch.ends()));
             let mut outs = Vec::new();
             for piece in pieces {
                 outs.extend(ledger.take(piece));
@@ -186,10 +187,14 @@ impl<'a> Feed<'a> {
 
     fn start(&mut self, source: &Source, batch: &mut Batch) {
         match input::open(source, SourceOptions { hash: self.options.hash }) {
-            Opened::Log(file) => self.open = Some((source.ordinal, Arc::from(source.name.as_str()), file)),
+            Opened::Log(file) => {
+                self.open = Some((source.ordinal, Arc::from(source.name.as_str()), file));
+                return;
+            }
             Opened::Skipped(size) => batch.ends.push((source.ordinal, End::Skipped(size))),
             Opened::Failed(damage) => batch.ends.push((source.ordinal, End::Failed(damage))),
         }
+        self.observer.source_read();
     }
 }
 
@@ -201,28 +206,39 @@ struct PieceOut<T> {
     outs: Vec<T>,
 }
 
+/// What one thread keeps from piece to piece: what its reader learnt of templates, and the worker's scratch.
+struct Desk<W: Worker>(Mutex<(PieceReader, W::Scratch)>);
+
+impl<W: Worker> Desk<W> {
+    fn new(reader: ReaderKind, worker: &W) -> Self {
+        Self(Mutex::new((PieceReader::new(reader), worker.scratch())))
+    }
+}
+
+/// Each thread works at its own of the `desks`, so that no lock is ever waited for.
 fn work<W: Worker>(
     batch: &Batch,
-    options: &PassOptions,
+    mapping: &sysmon::Options,
     worker: &W,
+    desks: &[Desk<W>],
     observer: &dyn Observer,
 ) -> Vec<PieceOut<W::Out>> {
     let pieces: Vec<(&Part, usize)> =
         batch.parts.iter().flat_map(|part| (0..part.block.len()).map(move |index| (part, index))).collect();
     pieces
         .into_par_iter()
-        .map_init(
-            || (PieceReader::new(options.reader), worker.scratch()),
-            |(reader, scratch), (part, index)| {
-                let mut visit = Visit::new(part, &options.mapping, worker, scratch);
-                if let Some(piece) = part.block.piece(index) {
-                    observer.bytes_read(size(&piece));
-                    reader.read(&part.name, piece, &mut visit);
-                }
-                observer.hits(visit.out.outs.len() as u64);
-                visit.out
-            },
-        )
+        .map(|(part, index)| {
+            let own = rayon::current_thread_index().unwrap_or_default();
+            let mut desk = desks[own].0.lock().unwrap_or_else(PoisonError::into_inner);
+            let (reader, scratch) = &mut *desk;
+            let mut visit = Visit::new(part, mapping, worker, scratch);
+            if let Some(piece) = part.block.piece(index) {
+                observer.bytes_read(size(&piece));
+                reader.read(&part.name, piece, &mut visit);
+            }
+            observer.hits(visit.out.outs.len() as u64);
+            visit.out
+        })
         .collect()
 }
 
@@ -325,7 +341,7 @@ impl Ledger {
         let mut read = Read { interrupted, ..Read::default() };
         let mut hosts = Coverage::default();
         for (source, (_, coverage, mut damages, end)) in sources.iter().zip(self.reports) {
-            let report = report(&source.name, &coverage, &mut damages, end);
+            let report = report(source, &coverage, &mut damages, end);
             read.damages.append(&mut damages);
             read.sources.push(report);
             hosts.add(coverage);
@@ -336,10 +352,10 @@ impl Ledger {
     }
 }
 
-fn report(name: &str, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) -> SourceReport {
+fn report(source: &Source, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) -> SourceReport {
     let (first, last) = coverage.span();
     let mut report = SourceReport {
-        source: name.to_owned(),
+        source: source.name.clone(),
         size: 0,
         modified: None,
         sha256: None,
@@ -362,18 +378,24 @@ fn report(name: &str, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) 
         End::Failed(damage) => {
             let other = damage.kind == DamageKind::NotEvidence;
             report.status = if other { Status::Skipped } else { Status::Unreadable };
+            report.size = size_on_disk(source);
             damages.push(damage);
         }
         End::Unread => {
-            let (source, reason) =
-                (name.to_owned(), "not read to its end: the run was interrupted".to_owned());
-            let kind = DamageKind::Unreadable;
-            damages.push(Damage { source, chunk: None, record: None, kind, reason, lost: true });
+            let reason = "not read to its end: the run was interrupted".to_owned();
+            let (name, kind) = (source.name.clone(), DamageKind::Unreadable);
+            damages.push(Damage { source: name, chunk: None, record: None, kind, reason, lost: true });
+            report.size = size_on_disk(source);
             report.status = status(damages, coverage.records);
         }
     }
     report.problems = damages.len() as u64;
     report
+}
+
+/// The size of a source that was not read, as the file system has it.
+fn size_on_disk(source: &Source) -> u64 {
+    source.path.metadata().map_or(0, |metadata| metadata.len())
 }
 
 fn status(damages: &[Damage], records: u64) -> Status {

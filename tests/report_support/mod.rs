@@ -164,6 +164,7 @@ fn outcome(
         hosts,
         damages,
         clock: Clock::Created,
+        mapping: Vec::new(),
         interrupted: false,
     }
 }

@@ -19,7 +19,7 @@ use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, Severity, Sou
 use chart::{Histogram, Lanes};
 use detail::Card;
 use patterns::{Group, Indicator, Technique};
-pub use summary::verdict;
+pub use summary::{not_covered, verdict};
 use summary::{SeverityCount, Summary};
 
 const STYLE: &str = include_str!("../templates/report.css");

@@ -212,7 +212,8 @@ fn tally(
     Tally { title, unit, rows, more }
 }
 
-fn not_covered(outcome: &Outcome) -> Vec<String> {
+/// What the findings cannot tell of, one sentence each. Names of hosts stand in it as the log has them.
+pub fn not_covered(outcome: &Outcome) -> Vec<String> {
     let mut lines = Vec::new();
     if outcome.interrupted {
         lines.push("The run was interrupted: not every input was read.".to_owned());
