@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use evql::eql;
+use evql::eql::{self, Program};
 use evql::error::{Error, Result};
 use evql::finding::plain;
-use evql::json::{self, Reading};
+use evql::json::{self, Documents, Reading};
 use evql::report::escape;
-use evql::scan::{Answer as Found, compile, query, query_documents};
+use evql::scan::{Answer as Found, compile, measures_time, query, query_documents};
 use evql::sysmon::SysmonSchema;
 use serde_json::{Value, json};
 
@@ -21,6 +21,9 @@ use super::export::report;
 use super::setup::{Evidence, clock, interrupt};
 use super::terminal::{Terminal, fit, width};
 use super::{Answer, Exit};
+
+/// What an event log begins with, whatever it is called.
+const EVTX_MAGIC: &[u8] = b"ElfFile\0";
 
 /// Columns of a table when `--fields` names none: what tells most about any Sysmon event.
 const USUAL_FIELDS: [&str; 8] = [
@@ -33,6 +36,9 @@ const USUAL_FIELDS: [&str; 8] = [
     "destination.ip",
     "dns.question.name",
 ];
+
+/// How many lines and values that could not be read are told one by one.
+const MOST_PROBLEMS: usize = 20;
 
 /// Runs `evql query`.
 pub fn run(args: &QueryArgs, terminal: Terminal) -> Answer {
@@ -93,15 +99,33 @@ fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
     for found in query_documents(&program, &documents) {
         printer.print(&found)?;
     }
-    for problem in documents.problems() {
-        terminal.warning(fit(&format!("{}:{}: {}", problem.source, problem.line, problem.reason), 300));
-    }
+    tell(&documents, &program, &args.json, terminal);
     let lost = documents.problems().iter().any(|problem| problem.lost_document);
     Ok(match (documents.documents().is_empty(), lost) {
         (true, true) => Exit::Nothing,
         (false, true) => Exit::Partial,
         (_, false) => Exit::Success,
     })
+}
+
+/// Tells what could not be read, and which documents an answer had to leave out.
+fn tell(documents: &Documents, program: &Program, args: &JsonArgs, terminal: Terminal) {
+    let problems = documents.problems();
+    for problem in problems.iter().take(MOST_PROBLEMS) {
+        terminal.warning(fit(&format!("{}:{}: {}", problem.source, problem.line, problem.reason), 300));
+    }
+    if let Some(more @ 1..) = problems.len().checked_sub(MOST_PROBLEMS) {
+        terminal.warning(format!("and {more} more lines and values that could not be read"));
+    }
+    let timeless = documents.documents().iter().filter(|document| document.order().timestamp.is_none());
+    if let count @ 1.. = timeless.count()
+        && measures_time(program)
+    {
+        terminal.warning(format!(
+            "{count} documents have no time in `{}` and take no part where time is measured",
+            fit(&args.timestamp_field, 100)
+        ));
+    }
 }
 
 fn options(args: &JsonArgs) -> Result<json::Options> {
@@ -126,7 +150,7 @@ fn wrong(query: &str, diagnostics: &[eql::Diagnostic]) -> Error {
     ))
 }
 
-/// Whether `path` is a file (or standard input) whose text begins with an object.
+/// Whether `path` is standard input, a file of JSON lines by its name, or one whose text begins with an object.
 fn holds_json(path: &Path) -> bool {
     if path == Path::new("-") {
         return true;
@@ -136,7 +160,7 @@ fn holds_json(path: &Path) -> bool {
     let read = is_file && File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head)).is_ok();
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let named = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
-    read && (text.trim_ascii_start().first() == Some(&b'{') || (named && text.trim_ascii().is_empty()))
+    read && (text.trim_ascii_start().first() == Some(&b'{') || (named && !text.starts_with(EVTX_MAGIC)))
 }
 
 /// Prints answers as they come, or at the end for a table.
@@ -166,26 +190,38 @@ impl Printer {
 
     fn print(&mut self, found: &Found) -> Result<()> {
         self.printed += 1;
+        // An answer is of use at once: the rest of the evidence may take an hour.
         let written = match self.format {
-            QueryFormat::Jsonl => writeln!(self.out, "{}", json_line(found)),
+            QueryFormat::Jsonl => writeln!(self.out, "{}", json_line(found)).and_then(|()| self.out.flush()),
             QueryFormat::Table => {
                 let rows: Vec<Vec<String>> =
                     self.rows(found).map(|row| row.iter().map(|cell| fit(cell, 400)).collect()).collect();
                 self.table.add_rows(rows);
                 Ok(())
             }
-            QueryFormat::Csv => self.csv(found),
+            QueryFormat::Csv => self.csv(found).and_then(|()| self.out.flush()),
         };
         written.map_err(output)
     }
 
     fn csv(&mut self, found: &Found) -> io::Result<()> {
-        let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
         if self.printed == 1 {
-            csv.write_record(std::iter::once("match").chain(self.fields.iter().map(String::as_str)))?;
+            self.csv_header()?;
         }
-        for row in self.rows(found) {
-            csv.write_record(row.iter().map(|cell| escape::csv_cell(cell, false).text))?;
+        let rows: Vec<Vec<String>> = self.rows(found).collect();
+        let cells = |row: &Vec<String>| row.iter().map(|cell| escape::csv_cell(cell, false).text).collect();
+        self.csv_rows(rows.iter().map(cells))
+    }
+
+    fn csv_header(&mut self) -> io::Result<()> {
+        let names: Vec<String> = std::iter::once("match".to_owned()).chain(self.fields.clone()).collect();
+        self.csv_rows([names])
+    }
+
+    fn csv_rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+        let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+        for row in rows {
+            csv.write_record(row)?;
         }
         let bytes = csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         self.out.write_all(&bytes)
@@ -208,8 +244,10 @@ impl Printer {
     }
 
     fn finish(mut self) -> Result<()> {
-        if self.format == QueryFormat::Table && self.printed > 0 {
-            writeln!(self.out, "{}", self.table).map_err(output)?;
+        match (self.format, self.printed) {
+            (QueryFormat::Table, 1..) => writeln!(self.out, "{}", self.table).map_err(output)?,
+            (QueryFormat::Csv, 0) => self.csv_header().map_err(output)?,
+            _ => {}
         }
         self.out.flush().map_err(output)
     }

@@ -32,6 +32,7 @@ pub fn run(command: &RulesCommand, terminal: Terminal) -> Answer {
 /// [`Error::Rule`] under `--strict` when any rule is wrong, and always when no rule is left.
 pub fn load(args: &RuleArgs, options: &sysmon::Options, terminal: Terminal) -> Result<RuleSet> {
     let read = Loaded::from(&args.rules, !args.no_builtin);
+    read.warnings.iter().for_each(|warning| terminal.warning(warning));
     let mut problems = read.problems;
     let mut compiled = Vec::new();
     for rule in read.rules {
@@ -59,6 +60,8 @@ pub fn load(args: &RuleArgs, options: &sysmon::Options, terminal: Terminal) -> R
 struct Loaded {
     rules: Vec<Rule>,
     problems: Vec<String>,
+    /// What is odd but stops nothing.
+    warnings: Vec<String>,
     skipped: usize,
 }
 
@@ -74,12 +77,28 @@ impl Loaded {
             loaded.problems.extend(files.problems);
             loaded.skipped += files.skipped.len();
         }
+        loaded.warnings = same_ids(&loaded.rules);
         loaded
     }
 }
 
+/// A line for each id that several rules have: all of them run, and their findings are told apart by the hash of their text alone.
+fn same_ids(rules: &[Rule]) -> Vec<String> {
+    let mut origins: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rule in rules {
+        origins.entry(&rule.info.id).or_default().push(&rule.info.origin);
+    }
+    let several = origins.into_iter().filter(|(_, origins)| origins.len() > 1);
+    several
+        .map(|(id, origins)| {
+            fit(&format!("the rule id {id} is in {}; all of them run", origins.join(" and in ")), 400)
+        })
+        .collect()
+}
+
 fn list(args: &RuleArgs, as_json: bool, terminal: Terminal) -> Answer {
     let loaded = Loaded::from(&args.rules, !args.no_builtin);
+    loaded.warnings.iter().for_each(|warning| terminal.warning(warning));
     let mut text = String::new();
     for rule in &loaded.rules {
         let info = &rule.info;
@@ -106,6 +125,7 @@ fn list(args: &RuleArgs, as_json: bool, terminal: Terminal) -> Answer {
 
 fn check_all(paths: &[PathBuf], as_json: bool, options: &sysmon::Options, terminal: Terminal) -> Answer {
     let loaded = Loaded::from(paths, paths.is_empty());
+    loaded.warnings.iter().for_each(|warning| terminal.warning(warning));
     let mut problems = loaded.problems;
     let mut counts: BTreeMap<Answerable, usize> = BTreeMap::new();
     let mut text = String::new();
@@ -151,8 +171,8 @@ fn verdict(rule: &Rule, found: &RuleCheck) -> String {
     };
     let mut text = format!("{word}  {}\n", fit(&rule.info.name, 120));
     for (number, stage) in found.stages.iter().enumerate() {
-        if stage.events.is_empty() {
-            text.push_str(&format!("        stage {}: no Sysmon event can satisfy it\n", number + 1));
+        if let Some(condition) = &stage.impossible {
+            text.push_str(&impossible(number + 1, stage.role, condition));
         }
         for lack in &stage.lacking {
             let what = match (lack.loses_findings, lack.loses_exclusions) {
@@ -172,6 +192,15 @@ fn verdict(rule: &Rule, found: &RuleCheck) -> String {
         text.push_str(&format!("        ?{} is mapped nowhere\n", fit(name, 100)));
     }
     text
+}
+
+/// Why a stage can have no event, and what follows from that.
+fn impossible(number: usize, role: &str, condition: &str) -> String {
+    let loss = match role {
+        "event" => "",
+        _ => "; what it excludes is not excluded",
+    };
+    format!("        stage {number} ({role}): no Sysmon event can satisfy `{}`{loss}\n", fit(condition, 200))
 }
 
 fn object(rule: &Rule, found: &RuleCheck) -> Value {

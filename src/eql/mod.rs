@@ -20,6 +20,7 @@ pub mod set;
 pub mod span;
 pub mod suggest;
 pub mod test;
+pub mod tree;
 pub mod value;
 pub mod wildcard;
 
@@ -28,6 +29,7 @@ pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
 
 pub use compile::compile;
-pub use filter::{FieldUse, Filter};
+pub use filter::{FieldUse, Filter, Node};
 pub use filter_set::{FilterSet, Scratch};
 pub use program::{Form, KeyField, Program, Role, Stage};
+pub use tree::Tree;

@@ -21,9 +21,7 @@ pub(super) fn convert(value: &Json, kind: Type) -> Option<Scalar<'static>> {
         (Type::Ip, Json::String(text)) => {
             text.parse::<IpAddr>().ok().map(|address| Scalar::Ip(address.to_canonical()))
         }
-        (Type::Date, Json::Number(number)) => {
-            integer(number).map(|millis| Scalar::Date(Timestamp::from_unix_millis(millis)))
-        }
+        (Type::Date, Json::Number(number)) => integer(number).and_then(millis).map(Scalar::Date),
         (Type::Date, Json::String(text)) => date(text).map(Scalar::Date),
         _ => None,
     }
@@ -51,8 +49,13 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// ISO 8601, or milliseconds since 1970; cut to milliseconds.
 fn date(text: &str) -> Option<Timestamp> {
-    if let Ok(millis) = text.trim().parse() {
-        return Some(Timestamp::from_unix_millis(millis));
+    if let Ok(number) = text.trim().parse() {
+        return millis(number);
     }
     Timestamp::parse(text).map(Timestamp::truncated_to_millis)
+}
+
+/// A number too large for milliseconds (nanoseconds, or a FILETIME) is no time: cut to the last there is, all such times would be one.
+fn millis(millis: i64) -> Option<Timestamp> {
+    Some(Timestamp::from_unix_millis(millis)).filter(|time| time.unix_millis() == millis)
 }

@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
-use crate::eql::{FieldUse, Program, Role, Stage};
-use crate::sysmon::{self, EventOutline};
+use crate::eql::{FieldId, FieldUse, Filter, Foreknown, Node, Outline, Program, Role, Scalar, Schema, Stage};
+use crate::sysmon::{self, EventOutline, SysmonSchema};
+
+/// The account the Sysmon service runs under: `user.id` of all its events as Elastic maps them.
+const LOCAL_SYSTEM: &str = "S-1-5-18";
 
 /// How far Sysmon's events can answer a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -11,9 +14,10 @@ use crate::sysmon::{self, EventOutline};
 pub enum Answerable {
     /// Every stage can be satisfied by some event, and that event supplies every field the stage reads.
     Fully,
-    /// Every stage can be satisfied, but a stage reads a field that none of its events supplies together with the others.
+    /// Every event that must be there can be, but a stage reads a field that none of its events supplies together with the others, or an event that must
+    /// be missing, or that ends a sequence, is none that Sysmon writes.
     Partly,
-    /// Some stage can be satisfied by no Sysmon event.
+    /// Some event that must be there is none that Sysmon writes.
     Never,
 }
 
@@ -39,6 +43,9 @@ pub struct StageCheck {
     pub fields: Vec<String>,
     /// What the best of its events does not supply.
     pub lacking: Vec<Lack>,
+    /// Why no event can satisfy it: the first of its conditions that holds for none of the events that satisfy those before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
 }
 
 /// A field that is not supplied, and what is lost by that.
@@ -56,11 +63,12 @@ pub struct Lack {
 
 /// Checks `program` against the events that Sysmon writes, mapped as `options` say.
 pub fn check(program: &Program, options: &sysmon::Options) -> RuleCheck {
-    let stages: Vec<StageCheck> = program.stages().iter().map(|stage| check_stage(stage, options)).collect();
+    let kinds: Vec<Kind> = sysmon::event_ids().map(|event_id| Kind::new(event_id, options)).collect();
+    let stages: Vec<StageCheck> = program.stages().iter().map(|stage| check_stage(stage, &kinds)).collect();
     let needed = || program.stages().iter().zip(&stages).filter(|(stage, _)| stage.role == Role::Positive);
     let answerable = if needed().any(|(_, check)| check.events.is_empty()) {
         Answerable::Never
-    } else if stages.iter().any(|check| !check.lacking.is_empty()) {
+    } else if stages.iter().any(|check| !check.lacking.is_empty() || check.events.is_empty()) {
         Answerable::Partly
     } else {
         Answerable::Fully
@@ -68,24 +76,82 @@ pub fn check(program: &Program, options: &sysmon::Options) -> RuleCheck {
     RuleCheck { answerable, stages, unmapped: program.unmapped().to_vec() }
 }
 
-fn check_stage(stage: &Stage, options: &sysmon::Options) -> StageCheck {
-    let events: Vec<u32> = sysmon::event_ids()
-        .filter(|event_id| stage.filter.could_match(&EventOutline::new(*event_id, options)))
-        .collect();
+/// One kind of event as a rule is judged by: beside what is certain, what every ordinary log says. A scan relies on the certain alone.
+struct Kind {
+    outline: EventOutline,
+    /// The field that holds the service's account, if it does.
+    account: Option<FieldId>,
+}
+
+impl Kind {
+    fn new(event_id: u32, options: &sysmon::Options) -> Self {
+        let account = SysmonSchema.resolve("user.id").map(|(field, _)| field);
+        let account = account.filter(|_| !options.user_from_event);
+        Self { outline: EventOutline::new(event_id, options), account }
+    }
+}
+
+impl Outline for Kind {
+    fn foreknown(&self, field: FieldId) -> Foreknown {
+        match self.outline.foreknown(field) {
+            Foreknown::Unknown if self.account == Some(field) => {
+                Foreknown::Always(vec![Scalar::Str(LOCAL_SYSTEM.into())])
+            }
+            known => known,
+        }
+    }
+}
+
+fn check_stage(stage: &Stage, kinds: &[Kind]) -> StageCheck {
+    let ids = kinds.iter().map(|kind| kind.outline.event_id());
+    let possible = kinds.iter().filter(|kind| stage.filter.could_match(*kind));
+    let events: Vec<u32> = possible.map(|kind| kind.outline.event_id()).collect();
     let uses = stage.filter.uses();
     let missing = |event_id: u32| uses.iter().filter(move |used| !sysmon::supplies(event_id, used.field.id));
     // Without any event that can satisfy the stage, the fields that none supplies say why.
-    let candidates: Vec<u32> = if events.is_empty() { sysmon::event_ids().collect() } else { events.clone() };
+    let candidates: Vec<u32> = if events.is_empty() { ids.collect() } else { events.clone() };
     let best = candidates.into_iter().min_by_key(|event_id| missing(*event_id).count());
     let lacking = best.map(|event_id| missing(event_id).map(lack).collect()).unwrap_or_default();
-    let mut fields: Vec<String> = uses.iter().map(|used| used.field.name.to_string()).collect();
+    let mut fields: Vec<String> = uses.iter().map(name).collect();
     fields.sort();
-    StageCheck { role: role(stage.role), events, fields, lacking }
+    let impossible = events.is_empty().then(|| obstacle(&stage.filter, kinds));
+    StageCheck { role: role(stage.role), events, fields, lacking, impossible }
+}
+
+/// The first of the filter's conditions that no kind of event satisfies of those that can satisfy the conditions before it.
+fn obstacle(filter: &Filter, kinds: &[Kind]) -> String {
+    let conditions = match filter.root() {
+        Node::And(items) => items.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    let mut left: Vec<&Kind> = kinds.iter().collect();
+    for condition in conditions {
+        let condition = Filter::new(condition.clone());
+        left.retain(|kind| condition.could_match(*kind));
+        if left.is_empty() {
+            return one_line(&condition);
+        }
+    }
+    // No condition alone rules all out: together they do.
+    one_line(filter)
+}
+
+fn one_line(filter: &Filter) -> String {
+    let text = filter.to_string();
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// A field's name as rules write it: the category's is not in the program.
+fn name(used: &FieldUse) -> String {
+    if used.field.id == SysmonSchema.category_field() {
+        return "event.category".to_owned();
+    }
+    used.field.name.to_string()
 }
 
 fn lack(used: &FieldUse) -> Lack {
     Lack {
-        field: used.field.name.to_string(),
+        field: name(used),
         loses_findings: used.positive,
         loses_exclusions: used.negative,
         by_no_event: !sysmon::event_ids().any(|event_id| sysmon::supplies(event_id, used.field.id)),

@@ -18,7 +18,7 @@ pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use export::{ExportOptions, export};
 pub use observer::{Observer, Unobserved};
 pub use pass::{PassOptions, Read};
-pub use query::{Answer, query, query_documents};
+pub use query::{Answer, measures_time, query, query_documents};
 pub use rule_set::{CompiledRule, RuleSet, compile};
 
 use crate::eql::Scratch;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
-use crate::eql::{Form, Program};
+use crate::eql::{Form, Program, Role};
 use crate::error::{Error, Result};
 use crate::finding::Clock;
 use crate::input::Source;
@@ -72,10 +72,16 @@ pub fn query(
     Ok(read)
 }
 
-/// Asks `program`, compiled against the documents' own schema, of `documents`. Answers come in the order of time, tiebreaker and place.
+/// Asks `program`, compiled against the documents' own schema, of `documents`. Answers come in the order of time, tiebreaker and place; a sample takes
+/// the documents as they were read, as Elasticsearch takes them in index order. Where time is measured, documents without one take no part.
 pub fn query_documents(program: &Program, documents: &Documents) -> Vec<Answer> {
     let mut ordered: Vec<&Document> = documents.documents().iter().collect();
-    ordered.sort_by(|a, b| a.order().cmp(b.order()));
+    if program.form() != Form::Sample {
+        ordered.sort_by(|a, b| a.order().cmp(b.order()));
+    }
+    if measures_time(program) {
+        ordered.retain(|document| document.order().timestamp.is_some());
+    }
     let mut hits = Vec::new();
     for (rank, document) in ordered.iter().enumerate() {
         let time = document.order().timestamp.unwrap_or_default();
@@ -90,6 +96,12 @@ pub fn query_documents(program: &Program, documents: &Documents) -> Vec<Answer> 
     }
     let document = |index: usize| ordered.get(index).map(|document| document.text().to_owned());
     answers(program, hits).iter().map(|(key, found)| answer_of(program, key, found, &document)).collect()
+}
+
+/// Whether `program`'s answers depend on how far its events lie apart: by `maxspan`, or by what must be missing between two of them.
+pub fn measures_time(program: &Program) -> bool {
+    matches!(program.form(), Form::Sequence { maxspan: Some(_) })
+        || program.stages().iter().any(|stage| stage.role == Role::Missing)
 }
 
 fn answer_of(
