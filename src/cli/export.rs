@@ -1,59 +1,111 @@
-//! `evql export`: every Sysmon event as an ECS document, to a file or standard output.
+//! `evql export`: every Sysmon event as an ECS document, to a file or standard output. It makes no document itself.
 
-use std::io::{BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use evql::error::{Error, Result};
-use evql::scan::{ExportOptions, Read, export};
+use evql::scan::{ExportOptions, Exported, Read, export};
+use tempfile::NamedTempFile;
 
 use super::args::{ExportArgs, ExportFormat};
 use super::setup::{Evidence, interrupt};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, fit};
 use super::{Answer, Exit};
+
+/// Problems that are named one by one; hostile evidence can have one in every record.
+const PROBLEMS: usize = 50;
+const BUFFER: usize = 1 << 16;
 
 /// Runs `evql export`.
 pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let ExportFormat::Ecs = args.format;
+    let target = Target::of(&args.output, args.force)?;
     let evidence = Evidence::gather(&args.evidence, !args.no_hash);
     let options = ExportOptions { bulk: args.bulk };
     let interrupt = interrupt();
     let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
-    let write = |out: &mut (dyn Write + Send)| {
+    let exported = target.write(|out| {
         export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out)
-    };
-    let read = if args.output == Path::new("-") {
-        write(&mut BufWriter::with_capacity(1 << 16, std::io::stdout()))
-    } else {
-        to_file(&args.output, args.force, write)
-    };
+    });
     progress.finish();
-    let mut read = read?;
+    let Exported { documents, mut read } = exported?;
     read.damages.splice(0..0, evidence.damages);
+    terminal.note(format!("{documents} documents from {} files", read.sources.len()));
+    let departures = evidence.options.mapping.names();
+    if !departures.is_empty() {
+        terminal.note(format!("mapping differs from Elastic's by {}", departures.join(", ")));
+    }
+    if read.interrupted && matches!(target, Target::Beside(..)) {
+        terminal.warning(format!("interrupted: {} was not written", args.output.display()));
+    }
     Ok(report(&read, terminal))
 }
 
-/// Writes beside `path` and renames, so that a file of that name is always whole.
-fn to_file(
-    path: &Path,
-    force: bool,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Read>,
-) -> Result<Read> {
-    if path.exists() && !force {
-        return Err(Error::Exists(path.to_path_buf()));
+/// Where documents go.
+enum Target<'a> {
+    /// Standard output.
+    Stdout,
+    /// A pipe or device that is there already.
+    Stream(&'a Path),
+    /// A file that is written beside its place and renamed, so that a file of that name is always whole; whether it may replace another.
+    Beside(&'a Path, bool),
+}
+
+impl<'a> Target<'a> {
+    /// Decides before anything is read. A pipe or device is written to, never replaced.
+    fn of(path: &'a Path, force: bool) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => Err(Error::output(path, ErrorKind::IsADirectory.into())),
+            Ok(found) if !found.is_file() => Ok(Self::Stream(path)),
+            Ok(_) if !force => Err(Error::Exists(path.to_path_buf())),
+            _ => Ok(Self::Beside(path, force)),
+        }
     }
+
+    fn write(&self, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Exported>) -> Result<Exported> {
+        match *self {
+            Self::Stdout => write(&mut BufWriter::with_capacity(BUFFER, std::io::stdout())),
+            Self::Stream(path) => {
+                let opened = File::options().write(true).open(path);
+                let file = opened.map_err(|error| Error::output(path, error))?;
+                write(&mut BufWriter::with_capacity(BUFFER, file))
+            }
+            Self::Beside(path, force) => {
+                let failed = |error| Error::output(path, error);
+                let mut file = beside(path).map_err(failed)?;
+                let exported = write(&mut BufWriter::with_capacity(BUFFER, file.as_file_mut()))?;
+                if !exported.read.interrupted {
+                    let placed = if force { file.persist(path) } else { file.persist_noclobber(path) };
+                    placed.map_err(|error| failed(error.error))?;
+                }
+                Ok(exported)
+            }
+        }
+    }
+}
+
+/// An unnamed neighbour of the file to be, with the permissions that the process's mask gives a new file.
+fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error| Error::output(path, error);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let read = write(&mut BufWriter::with_capacity(1 << 16, file.as_file_mut()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(read)
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".evql-export.").suffix(".partial");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Says what was lost; returns how the run ended.
 pub fn report(read: &Read, terminal: Terminal) -> Exit {
-    for damage in &read.damages {
+    for damage in read.damages.iter().take(PROBLEMS) {
         let place = damage.chunk.map(|chunk| format!(", chunk {chunk}")).unwrap_or_default();
-        terminal.warning(super::terminal::fit(&format!("{}{place}: {}", damage.source, damage.reason), 300));
+        terminal.warning(fit(&format!("{}{place}: {}", damage.source, damage.reason), 300));
+    }
+    if let Some(more) = read.damages.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
+        terminal.warning(format!("and {more} more problems"));
     }
     if read.interrupted {
         Exit::Interrupted

@@ -66,7 +66,7 @@ fn dispatch() -> Exit {
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
         Command::Rules { command } => rules::run(&command, terminal),
-        Command::Fields(args) => fields::run(&args),
+        Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),
     };

@@ -23,6 +23,15 @@ pub struct ExportOptions {
     pub bulk: bool,
 }
 
+/// What an export wrote and read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Exported {
+    /// Documents written.
+    pub documents: u64,
+    /// What was read for them.
+    pub read: Read,
+}
+
 /// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, and `evidence.sha256` where hashing is on.
 ///
 /// # Errors
@@ -34,12 +43,14 @@ pub fn export(
     observer: &dyn Observer,
     interrupt: &AtomicBool,
     out: &mut (dyn Write + Send),
-) -> Result<Read> {
+) -> Result<Exported> {
     let hashes = sources.iter().map(|_| OnceLock::new()).collect();
     let worker = Documents { sources, hashes, hash: options.hash, bulk: export.bulk };
     // The hash stands in each document, so it is taken before the first one and not on the way.
     let options = PassOptions { hash: false, ..options.clone() };
+    let mut documents = 0_u64;
     let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |lines| {
+        documents += lines.len() as u64;
         let written = lines.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
         match written {
             Ok(()) => ControlFlow::Continue(()),
@@ -50,7 +61,7 @@ pub fn export(
     for (report, hash) in read.sources.iter_mut().zip(&worker.hashes) {
         report.sha256 = hash.get().cloned().flatten();
     }
-    Ok(read)
+    Ok(Exported { documents, read })
 }
 
 struct Documents<'a> {

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
-pub use export::{ExportOptions, export};
+pub use export::{ExportOptions, Exported, export};
 pub use observer::{Observer, Unobserved};
 pub use pass::{PassOptions, Read};
 pub use query::{Answer, measures_time, query, query_documents};

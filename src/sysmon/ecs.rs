@@ -7,11 +7,10 @@ use super::event::Event;
 use super::fields::{EVENT_DATA, field_of};
 use crate::eql::{Scalar, Value};
 
-/// Fields that are arrays in Elastic's documents even when they hold one value.
-const ARRAYS: [&str; 11] = [
+/// Fields that are arrays in Elastic's documents even when they hold one value. `event.outcome` is none of them: ECS has it as a single keyword.
+const ARRAYS: [&str; 10] = [
     "dns.resolved_ip",
     "event.category",
-    "event.outcome",
     "event.type",
     "process.args",
     "process.parent.args",
