@@ -55,6 +55,9 @@ impl Timestamp {
     /// or an RFC 3339 time such as System/TimeCreated's; without an offset it is UTC. `None` when it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        if let Some(time) = parse_sysmon(text) {
+            return Some(time);
+        }
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self::from_jiff(instant));
         }
@@ -106,6 +109,27 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The time in `yyyy-MM-dd HH:mm:ss.SSS` to the letter, which is nearly every text that is parsed; `None` leaves it to jiff, whatever it is.
+fn parse_sysmon(text: &str) -> Option<Timestamp> {
+    const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let bytes: &[u8; 23] = text.as_bytes().try_into().ok()?;
+    let shape = bytes.map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    if &shape != b"0000-00-00 00:00:00.000" {
+        return None;
+    }
+    let number = |part: &[u8]| part.iter().fold(0_i64, |sum, byte| sum * 10 + i64::from(byte - b'0'));
+    let (year, month, day) = (number(&bytes[..4]), number(&bytes[5..7]), number(&bytes[8..10]));
+    let (hour, minute, second) = (number(&bytes[11..13]), number(&bytes[14..16]), number(&bytes[17..19]));
+    // Days 29 to 31 are jiff's, and what no clock shows.
+    let plain = year >= 1601 && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let before = DAYS_BEFORE.get(usize::try_from(month).ok()?.checked_sub(1)?).filter(|_| plain)?;
+    let years = year - 1601;
+    let leap = (year % 4 == 0 && year % 100 != 0 || year % 400 == 0) && month > 2;
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + before + i64::from(leap) + day - 1;
+    let millis = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + number(&bytes[20..]);
+    Some(Timestamp(millis * TICKS_PER_MILLI))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +142,34 @@ mod tests {
         assert_eq!(sysmon.unix_millis(), 1_557_686_105_155);
         assert_eq!(Timestamp::parse("-"), None);
         assert_eq!(Timestamp::parse("2019-13-12 18:35:05.155"), None);
+    }
+
+    #[test]
+    fn the_short_way_agrees_with_jiff() {
+        let by_jiff = |text: &str| {
+            let civil: jiff::civil::DateTime = text.parse().ok()?;
+            Some(Timestamp::from_jiff(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
+        };
+        for year in [1600, 1601, 1700, 1899, 1900, 1904, 1970, 1999, 2000, 2001, 2023, 2024, 2100, 9998, 9999] {
+            for day in 1..=366 {
+                let (month, day) = (day / 31 + 1, day % 31 + 1);
+                let text = format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:59.0{day:02}", day % 24, day);
+                assert_eq!(Timestamp::parse(&text), by_jiff(&text), "{text}");
+                assert!(day > 28 || year < 1601 || parse_sysmon(&text).is_some(), "{text}");
+            }
+        }
+        for text in [
+            "2019-05-12 24:00:00.000",
+            "2019-05-12 23:60:00.000",
+            "2019-05-12 23:59:60.000",
+            "2019-00-12 23:59:59.000",
+            "2019-13-12 23:59:59.000",
+            "2019-05-00 23:59:59.000",
+            "2019-05-12 23:59:59,000",
+            "2019-05-12 23:59:5\u{e9}.00",
+        ] {
+            assert_eq!(parse_sysmon(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -31,8 +31,8 @@ impl Visitor for Collect {
         seen.provider == PROVIDER
     }
 
-    fn record(&mut self, record: RawRecord) {
-        self.0.extend(Event::from_raw(record, &Options::default()));
+    fn record(&mut self, record: &mut RawRecord) {
+        self.0.extend(Event::from_raw(std::mem::take(record), &Options::default()));
     }
 
     fn damage(&mut self, _: Damage) {}

@@ -105,8 +105,8 @@ impl Builder {
         let Some(open) = self.open.pop() else { return };
         match open.place {
             Place::SystemText(field) => self.record.system.set(field, &open.text),
-            Place::Data => self.record.push_data(&open.name, open.text),
-            Place::UserElement if !open.holds_elements => self.record.push_data(&open.name, open.text),
+            Place::Data => self.record.push_data(open.name, open.text),
+            Place::UserElement if !open.holds_elements => self.record.push_data(open.name, open.text),
             Place::Message => self.record.message = Some(open.text),
             _ => {}
         }

@@ -117,7 +117,11 @@ impl System {
         }
         match field {
             Field::Provider => text.clone_into(&mut self.provider),
-            Field::ProviderGuid => self.provider_guid = Some(guid(text).unwrap_or_else(|| text.to_owned())),
+            Field::ProviderGuid => {
+                let mut text = text.to_owned();
+                respell_guid(&mut text);
+                self.provider_guid = Some(text);
+            }
             Field::EventId => set_number(&mut self.event_id, text),
             Field::Version => set_option(&mut self.version, text),
             Field::Level => set_option(&mut self.level, text),
@@ -165,22 +169,46 @@ fn set_option<T: std::str::FromStr>(slot: &mut Option<T>, text: &str) {
 
 impl RawRecord {
     /// Adds a named text of the event's data. A GUID in a field named for one is spelt `{lower-case}`, however the log spells it.
-    pub(super) fn push_data(&mut self, name: &str, text: String) {
-        let text =
-            if name.ends_with("Guid") || name.ends_with("GUID") { guid(&text).unwrap_or(text) } else { text };
-        self.data.push((name.to_owned(), text));
+    pub(super) fn push_data(&mut self, name: String, mut text: String) {
+        if name.ends_with("Guid") || name.ends_with("GUID") {
+            respell_guid(&mut text);
+        }
+        self.data.push((name, text));
+    }
+
+    /// Empties the record for the next one, and hands the texts of its data to `spare`: their space serves again.
+    pub(super) fn clear(&mut self, spare: &mut Vec<String>) {
+        spare.extend(self.data.drain(..).flat_map(|(name, text)| [name, text]));
+        self.message = None;
+        let old = std::mem::take(&mut self.system);
+        let System { mut provider, mut channel, mut computer, .. } = old;
+        for text in [&mut provider, &mut channel, &mut computer] {
+            text.clear();
+        }
+        self.system = System { provider, channel, computer, ..System::default() };
     }
 }
 
-/// `text` as `{lower-case}` when it is a GUID, with or without braces.
-fn guid(text: &str) -> Option<String> {
+/// Makes `text` `{lower-case}` when it is a GUID, with or without braces.
+fn respell_guid(text: &mut String) {
+    if !is_guid(text) {
+        return;
+    }
+    text.make_ascii_lowercase();
+    if !text.starts_with('{') {
+        text.insert(0, '{');
+        text.push('}');
+    }
+}
+
+/// Whether `text` is a GUID, with or without braces.
+fn is_guid(text: &str) -> bool {
     let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
-    let shaped = bare.len() == 36
+    bare.len() == 36
         && bare.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
-        });
-    shaped.then(|| format!("{{{}}}", bare.to_ascii_lowercase()))
+        })
 }
 
 #[cfg(test)]
@@ -189,9 +217,14 @@ mod tests {
 
     #[test]
     fn guids_have_one_spelling() {
-        let wanted = Some("{365abb72-0244-5cd8-0000-0010ec1b2c00}".to_owned());
-        assert_eq!(guid("365ABB72-0244-5CD8-0000-0010EC1B2C00"), wanted);
-        assert_eq!(guid("{365ABB72-0244-5cd8-0000-0010EC1B2C00}"), wanted);
+        let respelt = |text: &str| {
+            let mut text = text.to_owned();
+            respell_guid(&mut text);
+            text
+        };
+        let wanted = "{365abb72-0244-5cd8-0000-0010ec1b2c00}";
+        assert_eq!(respelt("365ABB72-0244-5CD8-0000-0010EC1B2C00"), wanted);
+        assert_eq!(respelt("{365ABB72-0244-5cd8-0000-0010EC1B2C00}"), wanted);
         for no in [
             "",
             "-",
@@ -200,7 +233,7 @@ mod tests {
             "365ABB72-0244-5CD8-0000-0010EC1B2C0G",
             "éééééééééééééééééé",
         ] {
-            assert_eq!(guid(no), None, "{no}");
+            assert_eq!(respelt(no), no);
         }
     }
 
@@ -208,7 +241,7 @@ mod tests {
     fn only_fields_named_for_a_guid_are_respelt() {
         let mut record = RawRecord::default();
         for name in ["ProcessGuid", "LogonGUID", "CommandLine"] {
-            record.push_data(name, "365ABB72-0244-5CD8-0000-0010EC1B2C00".to_owned());
+            record.push_data(name.to_owned(), "365ABB72-0244-5CD8-0000-0010EC1B2C00".to_owned());
         }
         let texts: Vec<&str> = record.data.iter().map(|(_, text)| text.as_str()).collect();
         let lower = "{365abb72-0244-5cd8-0000-0010ec1b2c00}";

@@ -41,8 +41,8 @@ pub struct Seen<'a> {
 pub trait Visitor {
     /// Called once for every readable record of any provider; says whether the record is to be decoded and handed to [`Visitor::record`].
     fn seen(&mut self, seen: &Seen<'_>) -> bool;
-    /// A record that [`Visitor::seen`] asked for.
-    fn record(&mut self, record: RawRecord);
+    /// A record that [`Visitor::seen`] asked for. What the visitor leaves of it serves for the next one: who keeps it takes it out.
+    fn record(&mut self, record: &mut RawRecord);
     /// Something that could not be read, or not be trusted.
     fn damage(&mut self, damage: Damage);
 }
@@ -69,7 +69,7 @@ impl PieceReader {
 }
 
 /// Tells `visitor` of a record that is decoded already.
-pub(super) fn offer(record: RawRecord, visitor: &mut dyn Visitor) {
+pub(super) fn offer(record: &mut RawRecord, visitor: &mut dyn Visitor) {
     let system = &record.system;
     let seen = Seen {
         provider: &system.provider,

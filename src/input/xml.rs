@@ -30,7 +30,7 @@ pub(super) fn read_event(source: &str, event: ExportedEvent<'_>, visitor: &mut d
     match event_xml::parse(event.text) {
         Ok(mut record) => {
             record.position = Position { chunk: 0, record: event.number };
-            offer(record, visitor);
+            offer(&mut record, visitor);
         }
         Err(reason) => visitor.damage(Damage {
             source: source.to_owned(),

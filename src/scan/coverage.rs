@@ -23,14 +23,12 @@ impl Coverage {
         if seen.provider != sysmon::PROVIDER {
             return;
         }
-        if !self.hosts.contains_key(seen.computer) {
-            let host = HostCoverage { host: seen.computer.to_owned(), ..HostCoverage::default() };
-            self.hosts.insert(seen.computer.to_owned(), host);
-        }
         if let Some(host) = self.hosts.get_mut(seen.computer) {
-            *host.events.entry(seen.event_id).or_default() += 1;
-            widen(host, seen.time_created, seen.time_created);
+            return count(host, seen);
         }
+        let mut host = HostCoverage { host: seen.computer.to_owned(), ..HostCoverage::default() };
+        count(&mut host, seen);
+        self.hosts.insert(seen.computer.to_owned(), host);
     }
 
     /// Adds what `other` counted.
@@ -63,6 +61,11 @@ impl Coverage {
     pub fn into_hosts(self) -> Vec<HostCoverage> {
         self.hosts.into_values().collect()
     }
+}
+
+fn count(host: &mut HostCoverage, seen: &Seen<'_>) {
+    *host.events.entry(seen.event_id).or_default() += 1;
+    widen(host, seen.time_created, seen.time_created);
 }
 
 fn widen(host: &mut HostCoverage, first: Option<Timestamp>, last: Option<Timestamp>) {

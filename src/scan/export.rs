@@ -93,8 +93,8 @@ impl Worker for Documents<'_> {
         true
     }
 
-    fn event(&self, _scratch: &mut (), event: Event, place: Place) -> Option<Vec<u8>> {
-        let mut document = sysmon::document(&event);
+    fn event(&self, _scratch: &mut (), event: &Event, place: Place) -> Option<Vec<u8>> {
+        let mut document = sysmon::document(event);
         document.insert("evidence".into(), self.evidence(place));
         let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut line, &document).ok()?;

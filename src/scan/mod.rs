@@ -102,8 +102,8 @@ impl Worker for Picker<'_> {
         self.rules.wants(event_id)
     }
 
-    fn event(&self, scratch: &mut Scratch, event: Event, place: Place) -> Option<Candidate> {
-        let filters = self.rules.filters().matching(&event, scratch).to_vec();
-        (!filters.is_empty()).then(|| Candidate::new(event, filters, place, self.clock))
+    fn event(&self, scratch: &mut Scratch, event: &Event, place: Place) -> Option<Candidate> {
+        let filters = self.rules.filters().matching(event, scratch);
+        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters.to_vec(), place, self.clock))
     }
 }

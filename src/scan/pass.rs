@@ -36,7 +36,7 @@ pub trait Worker: Sync {
     /// Whether events with this id are to be decoded at all.
     fn wants(&self, event_id: u32) -> bool;
     /// What `event`, read at `place`, gives.
-    fn event(&self, scratch: &mut Self::Scratch, event: Event, place: Place) -> Option<Self::Out>;
+    fn event(&self, scratch: &mut Self::Scratch, event: &Event, place: Place) -> Option<Self::Out>;
 }
 
 /// How a pass reads.
@@ -277,16 +277,17 @@ impl<W: Worker> Visitor for Visit<'_, W> {
         seen.provider == sysmon::PROVIDER && self.worker.wants(seen.event_id)
     }
 
-    fn record(&mut self, record: RawRecord) {
+    fn record(&mut self, record: &mut RawRecord) {
         let place = Place { source: self.out.source, position: record.position };
         let record_id = record.system.record_id;
-        let Some(event) = Event::from_raw(record, self.mapping) else { return };
+        let Some(event) = Event::from_raw(std::mem::take(record), self.mapping) else { return };
         for reason in event.problems() {
             let (chunk, kind) = (Some(place.position.chunk), DamageKind::Field);
             let source = self.name.to_owned();
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });
         }
-        self.out.outs.extend(self.worker.event(self.scratch, event, place));
+        self.out.outs.extend(self.worker.event(self.scratch, &event, place));
+        *record = event.into_raw();
     }
 
     fn damage(&mut self, damage: Damage) {

@@ -153,10 +153,10 @@ impl Worker for Asker<'_> {
         !self.hopeless.contains(&event_id)
     }
 
-    fn event(&self, _scratch: &mut (), event: Event, place: Place) -> Option<Candidate> {
+    fn event(&self, _scratch: &mut (), event: &Event, place: Place) -> Option<Candidate> {
         let stages = self.program.stages().iter().enumerate();
         let filters: Vec<usize> =
-            stages.filter(|(_, stage)| stage.filter.matches(&event)).map(|(number, _)| number).collect();
-        (!filters.is_empty()).then(|| Candidate::new(event, filters, place, self.clock))
+            stages.filter(|(_, stage)| stage.filter.matches(event)).map(|(number, _)| number).collect();
+        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters, place, self.clock))
     }
 }

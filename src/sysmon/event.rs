@@ -59,6 +59,11 @@ impl Event {
         Some(Self { raw, plan, slots, options: *options })
     }
 
+    /// The record again. GUIDs in it are spelt anew.
+    pub fn into_raw(self) -> RawRecord {
+        self.raw
+    }
+
     /// Sysmon's event id.
     pub fn event_id(&self) -> u32 {
         self.raw.system.event_id

@@ -72,8 +72,8 @@ impl Visitor for Told {
         true
     }
 
-    fn record(&mut self, record: RawRecord) {
-        self.records.push(record);
+    fn record(&mut self, record: &mut RawRecord) {
+        self.records.push(std::mem::take(record));
     }
 
     fn damage(&mut self, damage: Damage) {

@@ -117,8 +117,8 @@ impl ChunkReader {
             }
             let outcome = rendered.get_or_insert_with(|| Rendered::new(bytes, spans)).take(index);
             match outcome.map(|record| RawRecord { position, ..record }) {
-                Ok(record) if answer == Answer::Wanted => visitor.record(record),
-                Ok(record) => offer(record, visitor),
+                Ok(mut record) if answer == Answer::Wanted => visitor.record(&mut record),
+                Ok(mut record) => offer(&mut record, visitor),
                 Err(reason) => {
                     let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
                     let reason = format!("the record at offset {at:#x} cannot be read: {reason}");
@@ -161,7 +161,7 @@ mod tests {
         fn seen(&mut self, _: &Seen<'_>) -> bool {
             self.0
         }
-        fn record(&mut self, _: RawRecord) {}
+        fn record(&mut self, _: &mut RawRecord) {}
         fn damage(&mut self, damage: Damage) {
             panic!("{damage:?}");
         }

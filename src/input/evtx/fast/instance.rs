@@ -1,7 +1,7 @@
 //! The values of one record: where they stand, which plan places them, and the event's parts that are nested in them. It interprets none.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use crate::input::bytes::{offset_at, slice_at, u8_at, u16_at};
 use crate::input::layout::{Field, Place};
@@ -64,16 +64,28 @@ pub(super) struct Instances {
 
 #[derive(Debug)]
 struct Instance {
-    plan: Arc<Plan>,
+    plan: Rc<Plan>,
     values: Range<usize>,
 }
 
-#[derive(Debug, Clone)]
+/// Where a value stands in the chunk, in few bytes: every record has dozens.
+#[derive(Debug, Clone, Copy)]
 struct Value {
     kind: u8,
-    bytes: Range<usize>,
     /// The instance that it holds.
-    nested: Option<usize>,
+    nested: Option<u16>,
+    start: u32,
+    end: u32,
+}
+
+impl Value {
+    fn new(kind: u8, bytes: &Range<usize>) -> Option<Self> {
+        Some(Self { kind, nested: None, start: bytes.start.try_into().ok()?, end: bytes.end.try_into().ok()? })
+    }
+
+    fn range(self) -> Option<Range<usize>> {
+        Some(self.start.try_into().ok()?..self.end.try_into().ok()?)
+    }
 }
 
 impl Instances {
@@ -105,7 +117,7 @@ impl Instances {
             [0x0f, _, _, _, 0x0c, _, ..] => 5,
             [0x0c, ..] => 1,
             _ => {
-                let plan = Arc::new(Plan::of_stream(chunk, stream, top)?);
+                let plan = Rc::new(Plan::of_stream(chunk, stream, top)?);
                 return Some(self.push(plan, 0..0, complete));
             }
         };
@@ -119,15 +131,19 @@ impl Instances {
         }
         let values = self.find_values(chunk, at, stream.end)?;
         let plan = self.plans.get(chunk, definition, top)?;
-        for index in values.clone() {
-            let site = plan.sites.get(index.checked_sub(values.start)?).copied().unwrap_or(Site::Unused);
-            let nested = self.check(chunk, index, site, depth, complete)?;
+        for (site, index) in values.clone().enumerate() {
+            let value = *self.values.get(index)?;
+            if !matches!(value.kind, value::BINXML | value::STRING_ARRAY) {
+                continue;
+            }
+            let site = plan.sites.get(site).copied().unwrap_or(Site::Unused);
+            let nested = self.check(chunk, value, site, depth, complete)?;
             self.values.get_mut(index)?.nested = nested;
         }
         Some(self.push(plan, values, complete))
     }
 
-    fn push(&mut self, plan: Arc<Plan>, values: Range<usize>, complete: &mut bool) -> usize {
+    fn push(&mut self, plan: Rc<Plan>, values: Range<usize>, complete: &mut bool) -> usize {
         *complete &= plan.complete;
         self.instances.push(Instance { plan, values });
         self.instances.len().saturating_sub(1)
@@ -149,24 +165,24 @@ impl Instances {
                 return None;
             }
             at = bytes.end;
-            self.values.push(Value { kind, bytes, nested: None });
+            self.values.push(Value::new(kind, &bytes)?);
         }
         // Nothing may follow but the end of the stream.
         let ends = matches!(chunk.get(at..end)?, [] | [0, ..]);
         ends.then_some(first..self.values.len())
     }
 
-    /// Whether the value at `index` may stand at `site`; the instance in it, if it holds one.
+    /// Whether `value` may stand at `site`; the instance in it, if it holds one.
     fn check(
         &mut self,
         chunk: &[u8],
-        index: usize,
+        value: Value,
         site: Site,
         depth: usize,
         complete: &mut bool,
-    ) -> Option<Option<usize>> {
-        let Value { kind, bytes, .. } = self.values.get(index)?.clone();
-        match kind {
+    ) -> Option<Option<u16>> {
+        let bytes = value.range()?;
+        match value.kind {
             value::BINXML if !bytes.is_empty() => {
                 let top = match site {
                     Site::Unused => Place::Other,
@@ -174,7 +190,8 @@ impl Instances {
                     Site::In(place) => place,
                 };
                 let depth = depth.checked_add(1).filter(|&depth| depth <= MAX_DEPTH)?;
-                self.stream(chunk, bytes, top, depth, complete).map(Some)
+                let nested = self.stream(chunk, bytes, top, depth, complete)?;
+                u16::try_from(nested).ok().map(Some)
             }
             // An array repeats the element that it stands in.
             value::STRING_ARRAY => match site {
@@ -231,11 +248,11 @@ impl Instances {
     fn nested(&self, chunk: &[u8], instance: &Instance, step: &Step) -> Option<usize> {
         let super::plan::Origin::Substitution(number) = step.origin else { return None };
         self.text(chunk, instance, step)?;
-        self.values.get(instance.values.clone())?.get(usize::from(number))?.nested
+        self.values.get(instance.values.clone())?.get(usize::from(number))?.nested.map(usize::from)
     }
 
     fn value<'a>(&self, chunk: &'a [u8], instance: &Instance, number: u16) -> Option<(u8, &'a [u8])> {
         let value = self.values.get(instance.values.clone())?.get(usize::from(number))?;
-        Some((value.kind, chunk.get(value.bytes.clone())?))
+        Some((value.kind, chunk.get(value.range()?)?))
     }
 }

@@ -38,6 +38,9 @@ pub(super) struct FastReader {
     channel: LastText,
     computer: LastText,
     scratch: String,
+    /// The record that is handed over, again and again, and space for its texts.
+    record: RawRecord,
+    spare: Vec<String>,
 }
 
 impl FastReader {
@@ -75,21 +78,35 @@ impl FastReader {
         if !complete {
             return Answer::Wanted;
         }
-        let mut record = RawRecord { position, ..RawRecord::default() };
-        self.decode(chunk, &mut record);
-        visitor.record(record);
+        self.decode(chunk);
+        self.record.position = position;
+        visitor.record(&mut self.record);
         Answer::Done
     }
 
-    fn decode(&mut self, chunk: &[u8], record: &mut RawRecord) {
-        let scratch = &mut self.scratch;
-        self.instances.each(chunk, &mut |target, text| match target {
+    fn decode(&mut self, chunk: &[u8]) {
+        let Self { instances, scratch, record, spare, .. } = self;
+        record.clear(spare);
+        instances.each(chunk, &mut |target, text| match target {
             Target::System(field) => take(&mut record.system, *field, text, scratch),
-            Target::Data(name) => record.push_data(name, text.into_string()),
+            Target::Data(name) => {
+                let mut own_name = blank(spare);
+                own_name.push_str(name);
+                let mut own_text = blank(spare);
+                text.write(&mut own_text);
+                record.push_data(own_name, own_text);
+            }
             Target::Message => record.message = Some(text.into_string()),
             Target::Nested => {}
         });
     }
+}
+
+/// An empty text, of used space where there is some.
+fn blank(spare: &mut Vec<String>) -> String {
+    let mut text = spare.pop().unwrap_or_default();
+    text.clear();
+    text
 }
 
 /// Takes `text` for `field` as [`System::set`] does, without the way over text where a number says the same.
