@@ -43,7 +43,7 @@ impl Visitor for Held {
         true
     }
 
-    fn record(&mut self, _record: RawRecord) {}
+    fn record(&mut self, _record: &mut RawRecord) {}
 
     fn damage(&mut self, damage: Damage) {
         self.damages.push(damage);

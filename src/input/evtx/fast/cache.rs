@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::input::bytes::{array_at, offset_at, slice_at};
 use crate::input::layout::Place;
@@ -20,7 +20,7 @@ const NAME_NEXT_SIZE: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct PlanCache {
     /// Of this chunk, by the definition's offset; `None` for one that has no plan.
-    here: Vec<(usize, Place, Option<Rc<Plan>>)>,
+    here: Vec<(usize, Place, Option<Arc<Plan>>)>,
     /// Of all chunks, by GUID. The same template differs between chunks only in where its names stand.
     kept: HashMap<[u8; 16], Vec<Kept>>,
     kept_count: usize,
@@ -30,7 +30,7 @@ pub(super) struct PlanCache {
 struct Kept {
     top: Place,
     body: Vec<u8>,
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
 }
 
 impl PlanCache {
@@ -40,7 +40,7 @@ impl PlanCache {
     }
 
     /// The plan of the template defined at `offset` of `chunk`, for use in `top`.
-    pub(super) fn get(&mut self, chunk: &[u8], offset: usize, top: Place) -> Option<Rc<Plan>> {
+    pub(super) fn get(&mut self, chunk: &[u8], offset: usize, top: Place) -> Option<Arc<Plan>> {
         let known = self.here.iter().find(|(at, place, _)| *at == offset && *place == top);
         if let Some((_, _, plan)) = known {
             return plan.clone();
@@ -50,7 +50,7 @@ impl PlanCache {
         plan
     }
 
-    fn find_or_compile(&mut self, chunk: &[u8], offset: usize, top: Place) -> Option<Rc<Plan>> {
+    fn find_or_compile(&mut self, chunk: &[u8], offset: usize, top: Place) -> Option<Arc<Plan>> {
         let guid: [u8; 16] = array_at(chunk, offset.checked_add(4)?)?;
         let start = offset.checked_add(TEMPLATE_HEADER_SIZE)?;
         let size = offset_at(chunk, start.checked_sub(4)?)?;
@@ -58,15 +58,15 @@ impl PlanCache {
         let body = chunk.get(range.clone())?;
         let kept = self.kept.get(&guid).map(Vec::as_slice).unwrap_or_default();
         if let Some(kept) = kept.iter().find(|kept| kept.top == top && kept.is_at(chunk, &range)) {
-            return Some(Rc::clone(&kept.plan));
+            return Some(Arc::clone(&kept.plan));
         }
-        let plan = Rc::new(Plan::of_template(chunk, range, top)?);
+        let plan = Arc::new(Plan::of_template(chunk, range, top)?);
         if self.kept_count >= MAX_KEPT {
             self.kept.clear();
             self.kept_count = 0;
         }
         self.kept_count = self.kept_count.saturating_add(1);
-        let kept = Kept { top, body: body.to_vec(), plan: Rc::clone(&plan) };
+        let kept = Kept { top, body: body.to_vec(), plan: Arc::clone(&plan) };
         self.kept.entry(guid).or_default().push(kept);
         Some(plan)
     }

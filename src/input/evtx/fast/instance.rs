@@ -1,7 +1,7 @@
 //! The values of one record: where they stand, which plan places them, and the event's parts that are nested in them. It interprets none.
 
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::input::bytes::{offset_at, slice_at, u8_at, u16_at};
 use crate::input::layout::{Field, Place};
@@ -64,7 +64,7 @@ pub(super) struct Instances {
 
 #[derive(Debug)]
 struct Instance {
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
     values: Range<usize>,
 }
 
@@ -117,7 +117,7 @@ impl Instances {
             [0x0f, _, _, _, 0x0c, _, ..] => 5,
             [0x0c, ..] => 1,
             _ => {
-                let plan = Rc::new(Plan::of_stream(chunk, stream, top)?);
+                let plan = Arc::new(Plan::of_stream(chunk, stream, top)?);
                 return Some(self.push(plan, 0..0, complete));
             }
         };
@@ -143,7 +143,7 @@ impl Instances {
         Some(self.push(plan, values, complete))
     }
 
-    fn push(&mut self, plan: Rc<Plan>, values: Range<usize>, complete: &mut bool) -> usize {
+    fn push(&mut self, plan: Arc<Plan>, values: Range<usize>, complete: &mut bool) -> usize {
         *complete &= plan.complete;
         self.instances.push(Instance { plan, values });
         self.instances.len().saturating_sub(1)
