@@ -34,8 +34,10 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     if !stream {
         report::refuse_existing(&folder, &formats, &options)?;
     }
-
     let interrupt = interrupt();
+    if !stream {
+        prepare(&folder)?;
+    }
     let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
     let options_of_scan = ScanOptions { clock: clock(args.clock), pass: evidence.options.clone() };
     let damages = std::mem::take(&mut evidence.damages);
@@ -57,9 +59,17 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
         summary::print(&outcome, None, terminal);
     } else {
         report::write_folder(&folder, &formats, &outcome, &run, &options)?;
-        summary::print(&outcome, Some(&folder), terminal);
+        summary::print(&outcome, Some((&folder, &formats)), terminal);
     }
     Ok(exit)
+}
+
+/// Makes the folder and sees that files can be made in it, so that nobody waits for a scan whose outputs cannot be written.
+fn prepare(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
+        .map(drop)
+        .map_err(|error| Error::output(folder, error))
 }
 
 fn write_stream(format: Format, outcome: &Outcome, run: &Run, options: &report::Options) -> Result<()> {

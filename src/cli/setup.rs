@@ -32,7 +32,8 @@ impl Evidence {
             ReaderChoice::Fast => ReaderKind::Fast,
             ReaderChoice::Xml => ReaderKind::Xml,
         };
-        let options = PassOptions { threads: threads(args.threads), reader, hash, mapping: mapping(&args.mapping) };
+        let options =
+            PassOptions { threads: threads(args.threads), reader, hash, mapping: mapping(&args.mapping) };
         Self { sources: walked.sources, damages: walked.damages, options }
     }
 

@@ -1,77 +1,110 @@
-//! What a scan leaves on the terminal: the verdict, the first findings, what was not covered, where the report lies. It computes no finding.
+//! What a scan leaves on the terminal: the verdict, the worst findings, what was not covered, where the report lies. It computes no finding.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use evql::finding::{Finding, Outcome, Status};
-use evql::report::{finding_target, verdict};
+use evql::report::{Format, finding_target, not_covered, verdict};
 
-use super::terminal::{Terminal, fit, width};
+use super::terminal::{Terminal, fit, fit_end, width};
 
-/// Findings shown in full.
-const SHOWN: usize = 5;
-/// Problems shown in full.
+/// Findings shown.
+const SHOWN: usize = 10;
+/// Problems shown.
 const PROBLEMS: usize = 5;
+/// Characters of one sentence, at most.
+const SENTENCE: usize = 400;
 
 /// Says how the scan went; `folder` is where the outputs are, `None` when they went to standard output.
-pub fn print(outcome: &Outcome, folder: Option<&Path>, terminal: Terminal) {
-    terminal.note(verdict(outcome));
-    terminal.note(sources(outcome));
+pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Terminal) {
+    let cut_short = if outcome.interrupted { ", INTERRUPTED before the end" } else { "" };
+    terminal.headline(format!("{}{cut_short}", verdict(outcome)));
     if !outcome.findings.is_empty() {
-        terminal.note(table(&outcome.findings));
+        table(&outcome.findings).lines().for_each(|line| terminal.note(format!("  {}", line.trim_end())));
+        if outcome.findings.len() > SHOWN {
+            terminal.note(format!("  and {} more", outcome.findings.len() - SHOWN));
+        }
+    }
+    terminal.note(sources(outcome));
+    terminal.note("Not covered:");
+    for sentence in not_covered(outcome) {
+        terminal.note(format!("  {}", fit(&sentence, SENTENCE)));
     }
     problems(outcome, terminal);
-    if let Some(folder) = folder {
-        terminal.note(format!("Written to {}", folder.display()));
+    if let Some((folder, formats)) = folder {
+        terminal.note(format!("Written to {}", place(folder, formats)));
+    }
+}
+
+/// The page, where there is one: it is what to open first.
+fn place(folder: &Path, formats: &[Format]) -> String {
+    let page = Format::Html.files().first().filter(|_| formats.contains(&Format::Html));
+    let files: usize = formats.iter().map(|format| format.files().len()).sum();
+    match page {
+        Some(page) => format!("{}, and {files} files beside it", folder.join(page).display()),
+        None => folder.display().to_string(),
     }
 }
 
 fn sources(outcome: &Outcome) -> String {
     let count = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
+    let read = count(Status::Read) + count(Status::Partial);
+    let files = if outcome.sources.len() == 1 { "file" } else { "files" };
+    let noted =
+        [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "no event log")];
+    let noted: Vec<String> = noted
+        .into_iter()
+        .filter(|(status, _)| count(*status) > 0)
+        .map(|(status, words)| format!("{} {words}", count(status)))
+        .collect();
+    let noted = if noted.is_empty() { String::new() } else { format!(" ({})", noted.join(", ")) };
     let records: u64 = outcome.sources.iter().map(|source| source.records).sum();
     let sysmon: u64 = outcome.sources.iter().map(|source| source.sysmon_records).sum();
-    let mut line = format!(
-        "{} files read, {} in part, {} unreadable, {} skipped; {records} records, {sysmon} of them Sysmon's",
-        count(Status::Read),
-        count(Status::Partial),
-        count(Status::Unreadable),
-        count(Status::Skipped),
-    );
-    if outcome.interrupted {
-        line.push_str("; INTERRUPTED before the end");
-    }
-    line
+    format!(
+        "Read {read} of {} {files}{noted}; {records} records, {sysmon} of them Sysmon's",
+        outcome.sources.len()
+    )
 }
 
-fn table(findings: &[Finding]) -> Table {
+/// The worst findings first, then by time.
+fn table(findings: &[Finding]) -> String {
+    let mut ranked: Vec<&Finding> = findings.iter().collect();
+    ranked.sort_by_key(|finding| Reverse(finding.severity));
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
-    for finding in findings.iter().take(SHOWN) {
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(width().saturating_sub(2));
+    table.set_header(["severity", "time (UTC)", "host", "process → reached"]);
+    for finding in ranked.into_iter().take(SHOWN) {
         let time = finding.present().next().map(|event| event.timestamp.to_string()).unwrap_or_default();
         let process = match finding.text("process.name") {
             name if name.is_empty() => finding.text("process.executable"),
             name => name,
         };
+        let target = match finding_target(finding) {
+            target if target.is_empty() => String::new(),
+            target => format!(" → {}", fit(&target, 60)),
+        };
         table.add_row([
-            format!(" {}", finding.severity.as_str()),
-            time.chars().take(19).collect(),
+            finding.severity.as_str().to_owned(),
+            time.chars().take(19).collect::<String>().replace('T', " "),
             fit(&finding.host, 40),
-            format!("{} → {}", fit(&process, 40), fit(&finding_target(finding), 60)),
+            format!("{}{target}", fit(&process, 40)),
         ]);
     }
-    if findings.len() > SHOWN {
-        table.add_row([format!("  and {} more", findings.len() - SHOWN)]);
-    }
-    table
+    table.to_string()
 }
 
 fn problems(outcome: &Outcome, terminal: Terminal) {
+    if !outcome.damages.is_empty() {
+        terminal.note("Problems:");
+    }
     for damage in outcome.damages.iter().take(PROBLEMS) {
         let place = damage.chunk.map(|chunk| format!(", chunk {chunk}")).unwrap_or_default();
-        terminal.note(format!("  {}{place}: {}", fit(&damage.source, 80), fit(&damage.reason, 160)));
+        terminal.note(format!("  {}{place}: {}", fit_end(&damage.source, 80), fit(&damage.reason, 160)));
     }
     if outcome.damages.len() > PROBLEMS {
-        terminal.note(format!("  and {} more problems", outcome.damages.len() - PROBLEMS));
+        terminal.note(format!("  and {} more", outcome.damages.len() - PROBLEMS));
     }
 }

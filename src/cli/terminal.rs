@@ -38,6 +38,12 @@ impl Terminal {
         }
     }
 
+    /// The line that says the most, unless quiet.
+    pub fn headline(self, line: impl Display) {
+        let style = Style::new().bold();
+        self.note(format_args!("{style}{line}{style:#}"));
+    }
+
     /// A line about something wrong, quiet or not.
     pub fn warning(self, line: impl Display) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
@@ -121,6 +127,16 @@ pub fn fit(text: &str, width: usize) -> String {
     }
     let kept: String = safe.chars().take(width.saturating_sub(1)).collect();
     kept + "…"
+}
+
+/// [`fit`] for a path: what it keeps of a long one is its end.
+pub fn fit_end(text: &str, width: usize) -> String {
+    let safe = escape::terminal(text);
+    let over = safe.chars().count().saturating_sub(width);
+    if over == 0 {
+        return safe.into_owned();
+    }
+    format!("…{}", safe.chars().skip(over + 1).collect::<String>())
 }
 
 /// Writes `text` to standard output.

@@ -88,8 +88,10 @@ pub fn pass<W: Worker>(
         let mut ledger = Ledger::default();
         let mut batch = feed.next_batch();
         while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
-            let (next, (pieces, batch_now)) =
-                rayon::join(|| feed.next_batch(), || (work(&batch, &options.mapping, worker, &desks, observer), batch.ends()));
+            let (next, (pieces, batch_now)) = rayon::join(
+                || feed.next_batch(),
+                || (work(&batch, &options.mapping, worker, &desks, observer), batch.ends()),
+            );
             let mut outs = Vec::new();
             for piece in pieces {
                 outs.extend(ledger.take(piece));

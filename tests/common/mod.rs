@@ -105,3 +105,20 @@ pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     files
 }
+
+/// The built-in rule over the files at and under `paths`, through the library.
+#[track_caller]
+pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::finding::Outcome {
+    use evql::{input, rules, scan, sysmon};
+    let compiled = rules::builtin().into_iter().map(|rule| {
+        let program = scan::compile(&rule.query, None).expect("the built-in rule compiles");
+        (rule, program)
+    });
+    let mapping = sysmon::Options::default();
+    let set = scan::RuleSet::new(compiled.collect(), &mapping);
+    let walked = input::walk(paths, input::WalkOptions::default());
+    let pass = scan::PassOptions { threads: 2, reader: input::ReaderKind::Fast, hash: false, mapping };
+    let options = scan::ScanOptions { clock, pass };
+    let calm = std::sync::atomic::AtomicBool::new(false);
+    scan::scan(&walked.sources, walked.damages, &set, &options, &scan::Unobserved, &calm).expect("a scan")
+}

@@ -19,8 +19,8 @@ use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, Severity, Sou
 use chart::{Histogram, Lanes};
 use detail::Card;
 use patterns::{Group, Indicator, Technique};
-pub use summary::{not_covered, verdict};
 use summary::{SeverityCount, Summary};
+pub use summary::{not_covered, verdict};
 
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");

@@ -1,0 +1,148 @@
+//! What a scan is like to whoever starts it: a closed pipe, Ctrl-C, colours, the summary, links, and outputs that cannot be written.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{Ran, evql, samples, tree};
+use serde_json::Value;
+
+fn run_json(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("run.json")).expect("run.json")).expect("JSON")
+}
+
+fn scan_to(out: &Path, path: &Path, more: &[&str]) -> Ran {
+    let arguments = [Path::new("scan"), Path::new("-o"), out, path];
+    evql(arguments.into_iter().chain(more.iter().map(Path::new)))
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    for format in ["jsonl", "csv", "timesketch", "html"] {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("evql"))
+            .args(["scan", "--format", format, "-o", "-"])
+            .arg(samples().join("mshta"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("evql starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("evql ends");
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_scan_writes_what_it_has_and_says_so() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let evidence = temp.path().join("evidence");
+    fs::create_dir(&evidence).expect("a folder");
+    let big = tree(&samples().join("beacon")).into_values().next().expect("a log");
+    fs::write(evidence.join("0.evtx"), big).expect("a log");
+    for number in 1..3_000 {
+        fs::hard_link(evidence.join("0.evtx"), evidence.join(format!("{number}.evtx"))).expect("a link");
+    }
+    let out = temp.path().join("out");
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("evql"))
+        .args(["scan", "-j", "1", "-o"])
+        .args([&out, &evidence])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("evql starts");
+    // The folder is made when the handler is set, and before anything is read.
+    while !out.exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "ended without a folder");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let output = child.wait_with_output().expect("evql ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("INTERRUPTED"));
+    let run = run_json(&out);
+    assert_eq!((&run["interrupted"], &run["exit_code"]), (&Value::from(true), &Value::from(130)));
+    assert_eq!(run["inputs"].as_array().map(Vec::len), Some(3_000));
+    let last = &run["inputs"][2_999];
+    assert_eq!(last["status"], "unreadable");
+    assert!(last["size"].as_u64().is_some_and(|size| size > 0), "{last}");
+    for name in ["findings.csv", "findings.jsonl", "report.html", "problems.csv"] {
+        assert!(out.join(name).is_file(), "{name}");
+    }
+    let problems = fs::read_to_string(out.join("problems.csv")).expect("problems.csv");
+    assert!(problems.contains("interrupted"), "{problems}");
+}
+
+#[test]
+fn no_escape_byte_reaches_what_is_no_terminal() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let out = temp.path().join("out");
+    let plain = scan_to(&out, &samples(), &[]).expect(2);
+    assert!(!plain.stderr.contains('\u{1b}'), "{}", plain.stderr);
+    assert!(plain.stderr.starts_with("22 findings on 17 of 25 hosts\n"), "{}", plain.stderr);
+    assert!(
+        plain.stderr.contains("smashed-chunk") && plain.stderr.contains("report.html"),
+        "{}",
+        plain.stderr
+    );
+    assert!(plain.stderr.contains("Event 3 (network connection) is absent on"), "{}", plain.stderr);
+    let refused = scan_to(&out, &samples(), &[]).expect(5);
+    assert!(!refused.stderr.contains('\u{1b}'), "{}", refused.stderr);
+    let quiet = scan_to(&out, &samples(), &["-q", "--force"]).expect(2);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn mapping_switches_are_named_in_the_outputs() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let (plain, switched) = (temp.path().join("plain"), temp.path().join("switched"));
+    let path = samples().join("mshta");
+    scan_to(&plain, &path, &["-q"]).expect(0);
+    scan_to(&switched, &path, &["-q", "--host-name", "short", "--keyword-limit"]).expect(0);
+    assert_eq!(run_json(&plain)["mapping"], serde_json::json!([]));
+    assert_eq!(run_json(&switched)["mapping"], serde_json::json!(["--host-name short", "--keyword-limit"]));
+    let page = fs::read_to_string(switched.join("report.html")).expect("report.html");
+    assert!(page.contains("<dt>Mapping</dt><dd><code>--host-name short</code> <code>--keyword-limit</code>"));
+}
+
+#[test]
+#[cfg(unix)]
+fn links_in_folders_are_followed_only_when_asked() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let evidence = temp.path().join("evidence");
+    fs::create_dir(&evidence).expect("a folder");
+    std::os::unix::fs::symlink(samples().join("mshta"), evidence.join("link")).expect("a link");
+    let (kept, followed) = (temp.path().join("kept"), temp.path().join("followed"));
+    scan_to(&kept, &evidence, &["-q"]).expect(4);
+    assert_eq!(run_json(&kept)["counts"]["findings"], 0);
+    let problems = fs::read_to_string(kept.join("problems.csv")).expect("problems.csv");
+    assert!(problems.contains("symbolic link was not followed"), "{problems}");
+    scan_to(&followed, &evidence, &["-q", "--follow-links"]).expect(0);
+    assert_eq!(run_json(&followed)["counts"]["findings"], 1);
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_told_before_anything_is_read() {
+    let temp = tempfile::tempdir().expect("a folder");
+    fs::write(temp.path().join("file"), "in the way").expect("a file");
+    let ran = scan_to(&temp.path().join("file/out"), &samples(), &[]).expect(5);
+    assert!(ran.stderr.contains("cannot write") && !ran.stderr.contains("findings"), "{}", ran.stderr);
+    let wrong = evql(["scan", "--no-builtin", "-o", &temp.path().join("out").to_string_lossy(), "x"]);
+    wrong.expect(3);
+    assert!(!temp.path().join("out").exists(), "nothing was done");
+}
+
+#[test]
+fn results_in_the_evidence_folder_are_skipped_by_the_next_run() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let log = tree(&samples().join("mshta")).into_values().next().expect("a log");
+    fs::write(temp.path().join("log.evtx"), log).expect("a log");
+    scan_to(&temp.path().join("first"), temp.path(), &["-q"]).expect(0);
+    scan_to(&temp.path().join("second"), temp.path(), &["-q"]).expect(0);
+    let run = run_json(&temp.path().join("second"));
+    assert_eq!(run["counts"]["findings"], 1);
+    assert_eq!(run["counts"]["inputs_by_status"]["skipped"], 8);
+}
