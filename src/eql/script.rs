@@ -292,7 +292,9 @@ impl fmt::Display for Op {
             }
             Self::Arithmetic(operator, left, right) => write!(f, "({left} {} {right})", sign(*operator)),
             Self::Negate(inner) => write!(f, "-{inner}"),
-            Self::Test { subject, test, .. } => write!(f, "{subject} {test}"),
+            Self::Test { subject, test, lower } => {
+                write!(f, "{subject} {test}{}", if *lower { " (any case)" } else { "" })
+            }
             Self::IsNull(inner) => write!(f, "({inner}) == null"),
             Self::Not(inner) => write!(f, "not ({inner})"),
             Self::And(items) => write!(f, "({})", list(items, " and ")),
