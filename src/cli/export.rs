@@ -25,9 +25,8 @@ pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let options = ExportOptions { bulk: args.bulk };
     let interrupt = interrupt();
     let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
-    let exported = target.write(|out| {
-        export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out)
-    });
+    let exported =
+        target.write(|out| export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out));
     progress.finish();
     let Exported { documents, mut read } = exported?;
     read.damages.splice(0..0, evidence.damages);

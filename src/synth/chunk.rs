@@ -143,7 +143,8 @@ impl Chunk {
 
     /// Closes the record that began at `mark`, or takes it back and answers `false` when the chunk cannot hold it.
     pub(super) fn commit(&mut self, mark: Mark, number: u64, id: u64) -> bool {
-        if self.bytes.len() > CHUNK_SIZE {
+        // A chunk is never filled to its last byte: libevtx passes over the last record of one that is.
+        if self.bytes.len() >= CHUNK_SIZE {
             self.undo(mark);
             return false;
         }
