@@ -28,8 +28,11 @@ pub(super) fn mismatch(field: &DataField, text: &str) -> Option<&'static str> {
 /// 8-4-4-4-12 hexadecimal digits, in braces or bare.
 pub(super) fn is_guid(text: &str) -> bool {
     let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
-    let groups = bare.split('-').map(|group| if is_digits(group) { group.len() } else { 0 });
-    groups.eq([8, 4, 4, 4, 12])
+    bare.len() == 36
+        && bare.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 fn is_hex(text: &str) -> bool {
