@@ -73,7 +73,8 @@ impl Visitor for Told {
     }
 
     fn record(&mut self, record: &mut RawRecord) {
-        self.records.push(std::mem::take(record));
+        // Left in place, so that the reader's next record is made in the space of this one.
+        self.records.push(record.clone());
     }
 
     fn damage(&mut self, damage: Damage) {

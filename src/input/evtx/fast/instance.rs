@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::input::bytes::{offset_at, slice_at, u8_at, u16_at};
+use crate::input::bytes::{offset_at, slice_at};
 use crate::input::layout::{Field, Place};
 
 use super::cache::{PlanCache, TEMPLATE_HEADER_SIZE};
@@ -158,9 +158,9 @@ impl Instances {
         let descriptors = slice_at(chunk, at.checked_add(4)?, count.checked_mul(4)?)?;
         let mut at = at.checked_add(4)?.checked_add(descriptors.len())?;
         let first = self.values.len();
-        for descriptor in descriptors.chunks_exact(4) {
-            let bytes = at..at.checked_add(usize::from(u16_at(descriptor, 0)?))?;
-            let kind = u8_at(descriptor, 2)?;
+        self.values.reserve(count);
+        for &[low, high, kind, _] in descriptors.as_chunks::<4>().0 {
+            let bytes = at..at.checked_add(usize::from(u16::from_le_bytes([low, high])))?;
             if bytes.end > end || !value::is_usual(kind, chunk.get(bytes.clone())?) {
                 return None;
             }

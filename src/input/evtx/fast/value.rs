@@ -113,21 +113,16 @@ fn unsigned(bytes: &[u8]) -> u64 {
 /// line feed and carriage return, lone surrogates, U+FFFE and U+FFFF.
 pub(super) fn write_utf16(bytes: &[u8], out: &mut String) {
     let (units, _) = bytes.as_chunks::<2>();
-    out.reserve(units.len());
-    let mut rest = units;
-    while let Some((part, after)) =
-        rest.split_at_checked(rest.len().min(64)).filter(|(part, _)| !part.is_empty())
-    {
-        let mut ascii = [0; 64];
-        ascii.iter_mut().zip(part).for_each(|(byte, unit)| *byte = unit[0]);
-        let plain =
-            part.iter().fold(true, |plain, unit| plain & (unit[1] == 0) & (b' '..0x7f).contains(&unit[0]));
-        match ascii.get(..part.len()).map(str::from_utf8) {
-            Some(Ok(text)) if plain => out.push_str(text),
-            _ => return write_units(rest, out),
-        }
-        rest = after;
+    let units = units.strip_suffix(&[[0, 0]]).unwrap_or(units);
+    let printable = |unit: &[u8; 2]| (unit[1] == 0) & (b' '..0x7f).contains(&unit[0]);
+    if !units.iter().fold(true, |plain, unit| plain & printable(unit)) {
+        out.reserve(units.len());
+        return write_units(units, out);
     }
+    // As bytes, checked once: much quicker than character by character.
+    let mut text = std::mem::take(out).into_bytes();
+    text.extend(units.iter().map(|unit| unit[0]));
+    *out = String::from_utf8(text).expect("a String and ASCII after it are UTF-8");
 }
 
 fn write_units(units: &[[u8; 2]], out: &mut String) {
