@@ -135,7 +135,7 @@ mod tests {
             until [\"odd category\" where true] by c | tail 3";
         let statement = parse(query).expect("a query");
         let expected = "sequence\n  by a\n  by ?b\n  maxspan 5m\n  item\n    category \"process\"\n    not\n      and\n        :\n          \
-            field x\n          \"p\"\n          \"q*\"\n        >\n          +\n            field y\n            -1\n          \
+            field x\n          \"p\"\n          \"q*\"\n        >\n          +\n            field y\n            minus\n              1\n          \
             call length\n            field z\n    by c\n    runs 2\n  missing item\n    any category\n    or\n      not in\n        \
             field x\n        1\n        null\n      call startsWith~\n        field ?`a b`\n        \"v\"\n    by c\n  until\n    \
             category \"odd category\"\n    true\n    by c\ntail 3";

@@ -1,20 +1,21 @@
 //! Every Sysmon event as an ECS document, one JSON object per line, in the order of the evidence, at any size. It matches nothing.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::input::Source;
 use crate::sysmon::{self, Event};
 
+use super::hash::sha256;
+use super::ledger::Read;
 use super::observer::Observer;
 use super::order::Place;
-use super::pass::{PassOptions, Read, Worker, pass};
+use super::pass::{PassOptions, Worker, pass};
 
 /// How documents are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +77,7 @@ impl Documents<'_> {
         let index = place.source as usize;
         let Some(source) = self.sources.get(index) else { return Value::Null };
         let hash = self.hashes.get(index).filter(|_| self.hash);
-        match hash.and_then(|hash| hash.get_or_init(|| sha256(source).ok()).as_deref()) {
+        match hash.and_then(|hash| hash.get_or_init(|| sha256(&source.path).ok()).as_deref()) {
             Some(sha256) => json!({"sha256": sha256, "source": source.name}),
             None => json!({"source": source.name}),
         }
@@ -100,18 +101,5 @@ impl Worker for Documents<'_> {
         serde_json::to_writer(&mut line, &document).ok()?;
         line.push(b'\n');
         Some(line)
-    }
-}
-
-fn sha256(source: &Source) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = std::fs::File::open(&source.path)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = io::Read::read(&mut file, &mut buffer)?;
-        if read == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(&buffer[..read]);
     }
 }

@@ -4,7 +4,9 @@ mod answers;
 mod coverage;
 mod export;
 mod findings;
+mod hash;
 mod hits;
+mod ledger;
 mod observer;
 mod order;
 mod pass;
@@ -16,8 +18,9 @@ use std::sync::atomic::AtomicBool;
 
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use export::{ExportOptions, Exported, export};
+pub use ledger::Read;
 pub use observer::{Observer, Unobserved};
-pub use pass::{PassOptions, Read};
+pub use pass::PassOptions;
 pub use query::{Answer, measures_time, query, query_documents};
 pub use rule_set::{CompiledRule, RuleSet, compile};
 

@@ -3,7 +3,7 @@
 //! While the threads work on one batch of pieces, the next is read (and hashed). A batch holds pieces of one huge source or of hundreds of small ones,
 //! so both keep every thread busy, and memory does not grow with the evidence.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
+use crate::finding::{Damage, DamageKind};
 use crate::input::{
-    self, Block, Finished, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile,
-    SourceOptions, Visitor,
+    self, Block, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions,
+    Visitor,
 };
 use crate::sysmon::{self, Event};
 
 use super::coverage::Coverage;
+use super::hash::sha256;
+use super::ledger::{End, Ledger, Read};
 use super::observer::Observer;
 use super::order::Place;
 
@@ -52,19 +54,6 @@ pub struct PassOptions {
     pub mapping: sysmon::Options,
 }
 
-/// What a pass read, whatever the worker made of it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Read {
-    /// Per source, in the order of their ordinals.
-    pub sources: Vec<SourceReport>,
-    /// Per host, sorted by name.
-    pub hosts: Vec<HostCoverage>,
-    /// What could not be read, in order.
-    pub damages: Vec<Damage>,
-    /// Whether it ended before all sources were read.
-    pub interrupted: bool,
-}
-
 /// Reads all `sources` once. `deliver` is told what `worker` made of them, in the order of the evidence, and may break off.
 ///
 /// # Errors
@@ -94,7 +83,8 @@ pub fn pass<W: Worker>(
             );
             let mut outs = Vec::new();
             for piece in pieces {
-                outs.extend(ledger.take(piece));
+                ledger.add(piece.source, piece.coverage, piece.damages);
+                outs.extend(piece.outs);
             }
             ledger.close(batch_now);
             if let ControlFlow::Break(error) = deliver(outs) {
@@ -119,15 +109,6 @@ struct Part {
     source: u32,
     name: Arc<str>,
     block: Block,
-}
-
-#[derive(Clone)]
-enum End {
-    Read(Box<Finished>),
-    Skipped(u64),
-    Failed(Damage),
-    /// The run ended before its end.
-    Unread,
 }
 
 impl Batch {
@@ -194,7 +175,11 @@ impl<'a> Feed<'a> {
                 return;
             }
             Opened::Skipped(size) => batch.ends.push((source.ordinal, End::Skipped(size))),
-            Opened::Failed(damage) => batch.ends.push((source.ordinal, End::Failed(damage))),
+            Opened::Failed(damage) => {
+                let readable = damage.kind == DamageKind::NotEvidence;
+                let hash = (self.options.hash && readable).then(|| sha256(&source.path).ok()).flatten();
+                batch.ends.push((source.ordinal, End::Failed(damage, hash)));
+            }
         }
         self.observer.source_read();
     }
@@ -294,118 +279,5 @@ impl<W: Worker> Visitor for Visit<'_, W> {
 
     fn damage(&mut self, damage: Damage) {
         self.out.damages.push(damage);
-    }
-}
-
-/// Keeps account of every source.
-#[derive(Default)]
-struct Ledger {
-    /// Coverage and damages of sources that are not at their end yet, by ordinal (they end in order).
-    open: Vec<(u32, Coverage, Vec<Damage>)>,
-    reports: Vec<(u32, Coverage, Vec<Damage>, End)>,
-}
-
-impl Ledger {
-    fn take<T>(&mut self, piece: PieceOut<T>) -> Vec<T> {
-        let account = self.account(piece.source);
-        account.1.add(piece.coverage);
-        account.2.extend(piece.damages);
-        piece.outs
-    }
-
-    fn account(&mut self, source: u32) -> &mut (u32, Coverage, Vec<Damage>) {
-        let at = self.open.iter().position(|(ordinal, ..)| *ordinal == source).unwrap_or_else(|| {
-            self.open.push((source, Coverage::default(), Vec::new()));
-            self.open.len() - 1
-        });
-        &mut self.open[at]
-    }
-
-    fn close(&mut self, ends: Vec<(u32, End)>) {
-        for (source, end) in ends {
-            self.account(source);
-            let at = self.open.iter().position(|(ordinal, ..)| *ordinal == source);
-            if let Some(at) = at {
-                let (source, coverage, damages) = self.open.swap_remove(at);
-                self.reports.push((source, coverage, damages, end));
-            }
-        }
-    }
-
-    fn into_read(mut self, sources: &[Source], interrupted: bool) -> Read {
-        self.reports.extend(
-            self.open.drain(..).map(|(ordinal, coverage, damages)| (ordinal, coverage, damages, End::Unread)),
-        );
-        let reached: BTreeSet<u32> = self.reports.iter().map(|(ordinal, ..)| *ordinal).collect();
-        let unreached =
-            sources.iter().map(|source| source.ordinal).filter(|ordinal| !reached.contains(ordinal));
-        self.reports.extend(unreached.map(|ordinal| (ordinal, Coverage::default(), Vec::new(), End::Unread)));
-        self.reports.sort_by_key(|(ordinal, ..)| *ordinal);
-        let mut read = Read { interrupted, ..Read::default() };
-        let mut hosts = Coverage::default();
-        for (source, (_, coverage, mut damages, end)) in sources.iter().zip(self.reports) {
-            let report = report(source, &coverage, &mut damages, end);
-            read.damages.append(&mut damages);
-            read.sources.push(report);
-            hosts.add(coverage);
-        }
-        read.hosts = hosts.into_hosts();
-        read.damages.sort();
-        read
-    }
-}
-
-fn report(source: &Source, coverage: &Coverage, damages: &mut Vec<Damage>, end: End) -> SourceReport {
-    let (first, last) = coverage.span();
-    let mut report = SourceReport {
-        source: source.name.clone(),
-        size: 0,
-        modified: None,
-        sha256: None,
-        status: Status::Read,
-        chunks: 0,
-        records: coverage.records,
-        sysmon_records: coverage.sysmon_records(),
-        first,
-        last,
-        problems: 0,
-    };
-    match end {
-        End::Read(finished) => {
-            (report.size, report.modified) = (finished.size, finished.modified);
-            (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
-            damages.extend(finished.damages);
-            report.status = status(damages, coverage.records);
-        }
-        End::Skipped(size) => (report.size, report.status) = (size, Status::Skipped),
-        End::Failed(damage) => {
-            let other = damage.kind == DamageKind::NotEvidence;
-            report.status = if other { Status::Skipped } else { Status::Unreadable };
-            report.size = size_on_disk(source);
-            damages.push(damage);
-        }
-        End::Unread => {
-            let reason = "not read to its end: the run was interrupted".to_owned();
-            let (name, kind) = (source.name.clone(), DamageKind::Unreadable);
-            damages.push(Damage { source: name, chunk: None, record: None, kind, reason, lost: true });
-            report.size = size_on_disk(source);
-            report.status = status(damages, coverage.records);
-        }
-    }
-    report.problems = damages.len() as u64;
-    report
-}
-
-/// The size of a source that was not read, as the file system has it.
-fn size_on_disk(source: &Source) -> u64 {
-    source.path.metadata().map_or(0, |metadata| metadata.len())
-}
-
-fn status(damages: &[Damage], records: u64) -> Status {
-    let lost = damages.iter().any(|damage| damage.lost);
-    match (lost, records) {
-        (true, 0) => Status::Unreadable,
-        (true, _) => Status::Partial,
-        (false, _) => Status::Read,
     }
 }

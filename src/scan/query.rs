@@ -15,9 +15,10 @@ use crate::sequence::{Hit, JoinKey, Match};
 use crate::sysmon::{self, Event, EventOutline};
 
 use super::hits::{Candidate, answers, keys, matches, merge};
+use super::ledger::Read;
 use super::observer::Observer;
 use super::order::{Identity, Place};
-use super::pass::{PassOptions, Read, Worker, pass};
+use super::pass::{PassOptions, Worker, pass};
 
 /// One answer to a query.
 #[derive(Debug, Clone, PartialEq)]
