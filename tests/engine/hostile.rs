@@ -177,3 +177,108 @@ fn the_deepest_queries_are_answered() {
     let long = format!("any where {}", vec!["s : \"a\""; 20_000].join(" or "));
     run(&long).expect("an answer");
 }
+
+/// Everything that is done with a query, the text shown to a person included; whether it parsed.
+fn put_through(query: &str) -> bool {
+    let statement = match evql::eql::parse(query) {
+        Ok(statement) => statement,
+        Err(errors) => {
+            let shown = evql::eql::render(&errors, "query", query, evql::eql::Origin::default());
+            assert!(
+                !errors.is_empty() && shown.len() < 200_000,
+                "{} errors, {} bytes",
+                errors.len(),
+                shown.len()
+            );
+            return false;
+        }
+    };
+    let printed = statement.to_string();
+    assert!(evql::eql::parse(&printed).as_ref() == Ok(&statement), "the same tree again");
+    assert!(!evql::eql::Tree(&statement).to_string().is_empty());
+    let schema = toy::ToySchema::new(&events(), &Json::Null, &[]);
+    if let Ok(program) = evql::eql::compile(&statement, &schema) {
+        assert!(!program.to_string().is_empty());
+        let set = evql::eql::FilterSet::new(program.stages().iter().map(|stage| &stage.filter));
+        let names = schema.names();
+        for event in &events() {
+            let record = toy::ToyRecord { names: &names, event };
+            let alone = program.stages().iter().map(|stage| stage.filter.matches(&record));
+            let mut scratch = evql::eql::Scratch::default();
+            assert_eq!(set.matching(&record, &mut scratch).len(), alone.filter(|holds| *holds).count());
+        }
+    }
+    true
+}
+
+/// Workers have stacks of 2 MiB: nothing that is written as a query may need more, whether it is refused or as deep as is let through.
+#[test]
+fn no_query_exhausts_a_workers_stack() {
+    let work = || {
+        const MANY: usize = 100_000;
+        // What opens, what stands within, what closes, what follows, and whether it parses when it is not too deep.
+        let endless = [
+            ("(", "f", ")", "", true),
+            ("(", "f", "", "", false),
+            ("not ", "f", "", "", true),
+            ("-", "n", "", " == 1", true),
+            ("- -(", "n", ")", " == 1", true),
+            ("not (", "f", ")", "", true),
+            ("f and (", "f", ")", "", true),
+            ("n in (", "1", ")", "", true),
+            ("concat(", "s", ")", " == null", true),
+            ("length(string(", "s", "))", " > 1", true),
+            ("s : (", "\"x\"", ")", "", true),
+            ("[any where ", "f", "]", "", false),
+            ("n + (", "n", ")", " == 1", true),
+            ("child of [any where ", "f", "]", "", false),
+            ("/*", "", "*/", "f", true),
+        ];
+        for (open, core, close, end, parses) in endless {
+            let nested = |depth: usize| {
+                put_through(&format!("any where {}{core}{}{end}", open.repeat(depth), close.repeat(depth)))
+            };
+            // Comments are no nesting of the tree.
+            assert_eq!(nested(MANY), open == "/*", "{open}");
+            put_through(&format!("sequence [any where {}] [any where true]", open.repeat(MANY)));
+            assert_eq!((1..=101).rev().any(nested), parses, "{open}");
+        }
+        for (link, item) in [
+            (" and ", "f"),
+            (" or ", "n == 1"),
+            (" + ", "n"),
+            (" * ", "n"),
+            (" == ", "n"),
+            (", ", "n"),
+            (".", "a"),
+        ] {
+            put_through(&format!("any where {}", vec![item; MANY].join(link)));
+            put_through(&format!("any where n in ({})", vec![item; MANY].join(link)));
+        }
+        let list: Vec<String> = (0..MANY).map(|number| format!("\"v{number}*\"")).collect();
+        assert!(put_through(&format!("any where s : ({})", list.join(", "))));
+        assert!(put_through(&format!("any where not s in ({})", list.join(", "))));
+    };
+    let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(work).expect("a thread");
+    worker.join().expect("no panic");
+}
+
+/// A megabyte of anything is refused in a moment and with few words.
+#[test]
+fn a_megabyte_of_garbage_is_refused() {
+    const PIECES: [&str; 12] =
+        ["(", ")\"", "any where ", "\u{0}", "é", "'", "\"\"\"", "`", "/*", "?\"", "[ ![", "| head "];
+    for piece in PIECES {
+        let query = piece.repeat((1 << 20) / piece.len());
+        assert!(!put_through(&query), "{piece:?}");
+        assert!(!put_through(&format!("any where s : {query}")), "{piece:?}");
+    }
+    let mut state = 1_u64;
+    let mixed: String = (0..200_000)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            WORDS[(state >> 33) as usize % WORDS.len()].to_owned() + " "
+        })
+        .collect();
+    assert!(!put_through(&mixed));
+}
