@@ -150,7 +150,8 @@ mod tests {
             let civil: jiff::civil::DateTime = text.parse().ok()?;
             Some(Timestamp::from_jiff(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
         };
-        for year in [1600, 1601, 1700, 1899, 1900, 1904, 1970, 1999, 2000, 2001, 2023, 2024, 2100, 9998, 9999] {
+        for year in [1600, 1601, 1700, 1899, 1900, 1904, 1970, 1999, 2000, 2001, 2023, 2024, 2100, 9998, 9999]
+        {
             for day in 1..=366 {
                 let (month, day) = (day / 31 + 1, day % 31 + 1);
                 let text = format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:59.0{day:02}", day % 24, day);

@@ -80,7 +80,12 @@ struct Value {
 
 impl Value {
     fn new(kind: u8, bytes: &Range<usize>) -> Option<Self> {
-        Some(Self { kind, nested: None, start: bytes.start.try_into().ok()?, end: bytes.end.try_into().ok()? })
+        Some(Self {
+            kind,
+            nested: None,
+            start: bytes.start.try_into().ok()?,
+            end: bytes.end.try_into().ok()?,
+        })
     }
 
     fn range(self) -> Option<Range<usize>> {
