@@ -66,9 +66,9 @@ impl Ledger {
     /// Notes sources that ended, by their ordinals.
     pub fn close(&mut self, ends: Vec<(u32, End)>) {
         for (source, end) in ends {
-            let account = std::mem::take(self.account(source));
-            self.open.retain(|account| account.source != source);
-            self.closed.push((Account { source, ..account }, end));
+            let at = self.position(source);
+            let account = self.open.swap_remove(at);
+            self.closed.push((account, end));
         }
     }
 
@@ -94,11 +94,16 @@ impl Ledger {
     }
 
     fn account(&mut self, source: u32) -> &mut Account {
-        let at = self.open.iter().position(|account| account.source == source).unwrap_or_else(|| {
+        let at = self.position(source);
+        &mut self.open[at]
+    }
+
+    /// Where the open account of the source with that ordinal is; it is opened where there is none.
+    fn position(&mut self, source: u32) -> usize {
+        self.open.iter().position(|account| account.source == source).unwrap_or_else(|| {
             self.open.push(Account { source, ..Account::default() });
             self.open.len() - 1
-        });
-        &mut self.open[at]
+        })
     }
 }
 
@@ -201,6 +206,23 @@ mod tests {
         assert_eq!(read.damages.len(), DAMAGES_PER_SOURCE + 1);
         assert_eq!(read.sources[0].problems, 3_000);
         assert!(read.damages.iter().any(|damage| damage.reason.starts_with("2000 more") && damage.lost));
+    }
+
+    #[test]
+    fn every_source_has_its_own_account() {
+        let sources: Vec<Source> = (0..3).map(|ordinal| Source { ordinal, ..source() }).collect();
+        let mut ledger = Ledger::default();
+        for ordinal in [2, 0, 1] {
+            ledger.add(
+                ordinal,
+                Coverage { records: u64::from(ordinal) + 1, ..Coverage::default() },
+                Vec::new(),
+            );
+            ledger.close(vec![(ordinal, End::Skipped(7))]);
+        }
+        let read = ledger.into_read(&sources, false);
+        assert_eq!(read.sources.iter().map(|source| source.records).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(read.damages, []);
     }
 
     #[test]
