@@ -213,11 +213,9 @@ mod tests {
         let sources: Vec<Source> = (0..3).map(|ordinal| Source { ordinal, ..source() }).collect();
         let mut ledger = Ledger::default();
         for ordinal in [2, 0, 1] {
-            ledger.add(
-                ordinal,
-                Coverage { records: u64::from(ordinal) + 1, ..Coverage::default() },
-                Vec::new(),
-            );
+            let mut coverage = Coverage::default();
+            coverage.records = u64::from(ordinal) + 1;
+            ledger.add(ordinal, coverage, Vec::new());
             ledger.close(vec![(ordinal, End::Skipped(7))]);
         }
         let read = ledger.into_read(&sources, false);
