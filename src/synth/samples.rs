@@ -89,7 +89,7 @@ const README_HEAD: &str = "\
 
 Event logs made by evql's own EVTX writer, one story per folder, and what the built-in rule must find in each. Nothing here comes from a real
 computer: hosts and names are `example` ones, addresses are those set aside for documentation, except where an exclusion of the rule needs its own.
-`evql synth --samples DIR` makes the same bytes again. `expected.jsonl` lists the findings for machines, once per clock: `created`, the default, and
+`evql synth --samples -o DIR` makes the same bytes again. `expected.jsonl` lists the findings for machines, once per clock: `created`, the default, and
 `utc`. What lies in `damaged/` is damaged on purpose.
 
 ";

@@ -224,8 +224,10 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
         .filter(|source| matches!(source.status, Status::Partial | Status::Unreadable))
         .count();
     if lossy > 0 {
-        lines
-            .push(format!("{} could not be read, or not to the end: see Problems.", counted(lossy, "input")));
+        lines.push(format!(
+            "{} could not be read, or not to the end; the problems name each.",
+            counted(lossy, "input")
+        ));
     }
     for (id, name, why) in [
         (1, "process start", "a sequence that begins with a start cannot be found there"),
@@ -255,7 +257,7 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
         lines.push(format!("{} records are not Sysmon's and were not judged.", grouped(foreign)));
     }
     let rules = counted(outcome.rules.len(), "rule");
-    lines.push(format!("{rules} ran (see Run record): what no rule describes is not judged."));
+    lines.push(format!("{rules} ran: what no rule describes is not judged."));
     lines
 }
 
