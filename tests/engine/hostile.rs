@@ -257,6 +257,8 @@ fn no_query_exhausts_a_workers_stack() {
         }
         let list: Vec<String> = (0..MANY).map(|number| format!("\"v{number}*\"")).collect();
         assert!(put_through(&format!("any where s : ({})", list.join(", "))));
+        let chain: Vec<String> = (0..MANY).map(|number| format!("s == \"v{number}\"")).collect();
+        assert!(put_through(&format!("any where {}", chain.join(" or "))));
         assert!(put_through(&format!("any where not s in ({})", list.join(", "))));
     };
     let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(work).expect("a thread");
