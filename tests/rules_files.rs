@@ -234,10 +234,16 @@ fn a_rule_is_explained_stage_by_stage() {
         "fully   sequence",
         "stage 2 (event)\n  Sysmon events that can satisfy it: 3\n",
         "fields it reads: destination.port, event.category, process.entity_id",
+        "asked only of events with: a certain event.category, a certain event.type\n",
         "sequence within 60000 ms",
     ] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
+    let hostile = rules.path().join("hostile.eql");
+    std::fs::write(&hostile, "any where ?`\x1b[2J` == null and process.name : \"\x1b]0;x\x07\"")
+        .expect("a rule");
+    let ran = evql(["rules".as_ref(), "explain".as_ref(), hostile.as_os_str()]).expect(0);
+    assert!(ran.stdout.contains("[2J") && !ran.stdout.contains(['\x1b', '\x07']), "{:?}", ran.stdout);
     let ran = evql(["rules", "explain", "no such rule"]).expect(3);
     assert!(ran.stderr.contains("evql rules list"), "{}", ran.stderr);
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use evql::eql::Program;
 use evql::error::{Error, Result};
+use evql::report::escape;
 use evql::rules::{self, Rule};
-use evql::scan::{Answerable, RuleCheck, RuleSet, check, compile};
+use evql::scan::{Answerable, RuleCheck, RuleSet, StageCheck, check, compile};
 use evql::sysmon;
 use serde_json::{Value, json};
 
@@ -246,14 +247,30 @@ fn explanation(rule: &Rule, program: &Program) -> String {
     for (number, stage) in found.stages.iter().enumerate() {
         let events: Vec<String> = stage.events.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
-            "stage {} ({})\n  Sysmon events that can satisfy it: {}\n  fields it reads: {}\n",
+            "stage {} ({})\n  Sysmon events that can satisfy it: {}\n  fields it reads: {}\n  asked only of events with: {}\n",
             number + 1,
             stage.role,
             if events.is_empty() { "none".to_owned() } else { events.join(", ") },
-            stage.fields.join(", ")
+            stage.fields.join(", "),
+            demands(stage)
         ));
     }
-    text.push_str("\nThe scan decodes only records of those events, and asks a stage only when the strings it demands are there.\n\n");
-    text.push_str(&program.to_string());
+    text.push_str(
+        "\nThe scan decodes only records of those events; of what a stage asks for it looks up first what the fewest rules share.\n\n",
+    );
+    for line in program.to_string().lines() {
+        text.push_str(&escape::terminal(line));
+        text.push('\n');
+    }
     text
+}
+
+/// The strings by which a scan passes a stage over without evaluating it.
+fn demands(stage: &StageCheck) -> String {
+    let demand = |(field, count): &(String, usize)| match count {
+        1 => format!("a certain {field}"),
+        _ => format!("one of {count} values of {field}"),
+    };
+    let demands: Vec<String> = stage.demands.iter().map(demand).collect();
+    if demands.is_empty() { "nothing in particular".to_owned() } else { demands.join(", ") }
 }

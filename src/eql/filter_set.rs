@@ -158,6 +158,12 @@ fn intern(atom: &Atom, interned: &mut HashMap<String, Vec<usize>>, atoms: &mut V
     number
 }
 
+/// The fields that `filter` demands a string of, each with the number of strings that will do; a set asks the filter only of records that meet the demand
+/// which the fewest filters share.
+pub fn demanded(filter: &Filter) -> Vec<(FieldId, usize)> {
+    demands(filter.root()).into_iter().map(|(field, texts)| (field, texts.len())).collect()
+}
+
 /// Every demand a condition makes of a record; each alone is necessary.
 fn demands(node: &Node<Atom>) -> Vec<Demand> {
     match node {
@@ -176,12 +182,15 @@ fn demands(node: &Node<Atom>) -> Vec<Demand> {
     }
 }
 
-/// What holds when either list does: for each field in both, the strings of both.
-fn either(a: Vec<Demand>, b: Vec<Demand>) -> Vec<Demand> {
+/// What holds when either list does: for each field in both, the strings of both. The first, which grows, is kept: a
+/// chain of `or` costs no more than its text.
+fn either(a: Vec<Demand>, mut b: Vec<Demand>) -> Vec<Demand> {
     a.into_iter()
-        .filter_map(|(field, texts)| {
-            let (_, others) = b.iter().find(|(other, _)| *other == field)?;
-            Some((field, texts.union(others).cloned().collect()))
+        .filter_map(|(field, mut texts)| {
+            let (_, others) = b.iter_mut().find(|(other, _)| *other == field)?;
+            // `append` would rebuild the whole set.
+            texts.extend(std::mem::take(others));
+            Some((field, texts))
         })
         .collect()
 }

@@ -30,6 +30,6 @@ pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Valu
 
 pub use compile::compile;
 pub use filter::{FieldUse, Filter, Node};
-pub use filter_set::{FilterSet, Scratch};
+pub use filter_set::{FilterSet, Scratch, demanded};
 pub use program::{Form, KeyField, Program, Role, Stage};
 pub use tree::Tree;

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::eql::{FieldId, FieldUse, Filter, Foreknown, Node, Outline, Program, Role, Scalar, Schema, Stage};
+use crate::eql::{
+    FieldId, FieldUse, Filter, Foreknown, Node, Outline, Program, Role, Scalar, Schema, Stage, demanded,
+};
 use crate::sysmon::{self, EventOutline, SysmonSchema};
 
 /// The account the Sysmon service runs under: `user.id` of all its events as Elastic maps them.
@@ -41,6 +43,8 @@ pub struct StageCheck {
     pub events: Vec<u32>,
     /// The fields it reads, sorted by name.
     pub fields: Vec<String>,
+    /// The fields of which it demands one of some strings, and how many: what a scan asks first.
+    pub demands: Vec<(String, usize)>,
     /// What the best of its events does not supply.
     pub lacking: Vec<Lack>,
     /// Why no event can satisfy it: the first of its conditions that holds for none of the events that satisfy those before it.
@@ -114,8 +118,11 @@ fn check_stage(stage: &Stage, kinds: &[Kind]) -> StageCheck {
     let lacking = best.map(|event_id| missing(event_id).map(lack).collect()).unwrap_or_default();
     let mut fields: Vec<String> = uses.iter().map(name).collect();
     fields.sort();
+    let named =
+        |(field, count)| uses.iter().find(|used| used.field.id == field).map(|used| (name(used), count));
+    let demands = demanded(&stage.filter).into_iter().filter_map(named).collect();
     let impossible = events.is_empty().then(|| obstacle(&stage.filter, kinds));
-    StageCheck { role: role(stage.role), events, fields, lacking, impossible }
+    StageCheck { role: role(stage.role), events, fields, demands, lacking, impossible }
 }
 
 /// The first of the filter's conditions that no kind of event satisfies of those that can satisfy the conditions before it.

@@ -201,7 +201,8 @@ fn put_through(query: &str) -> bool {
         assert!(!program.to_string().is_empty());
         let set = evql::eql::FilterSet::new(program.stages().iter().map(|stage| &stage.filter));
         let names = schema.names();
-        for event in &events() {
+        // The first has lists under every field: a hundred of those in one script are as many combinations as a script tries at all.
+        for event in &events()[1..] {
             let record = toy::ToyRecord { names: &names, event };
             let alone = program.stages().iter().map(|stage| stage.filter.matches(&record));
             let mut scratch = evql::eql::Scratch::default();
@@ -257,6 +258,8 @@ fn no_query_exhausts_a_workers_stack() {
         }
         let list: Vec<String> = (0..MANY).map(|number| format!("\"v{number}*\"")).collect();
         assert!(put_through(&format!("any where s : ({})", list.join(", "))));
+        let chain: Vec<String> = (0..MANY).map(|number| format!("s == \"v{number}\"")).collect();
+        assert!(put_through(&format!("any where {}", chain.join(" or "))));
         assert!(put_through(&format!("any where not s in ({})", list.join(", "))));
     };
     let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(work).expect("a thread");
