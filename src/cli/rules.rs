@@ -178,15 +178,15 @@ fn verdict(rule: &Rule, found: &RuleCheck) -> String {
         for lack in &stage.lacking {
             let what = match (lack.loses_findings, lack.loses_exclusions) {
                 (true, true) => "findings and exclusions on it are lost",
-                (false, true) => "an exclusion is lost: more findings than there should be",
+                (false, true) => "an exclusion by it cannot hold: there can be more findings",
                 _ => "findings on it are lost",
             };
-            let by = if lack.by_no_event { "no Sysmon event" } else { "no event that can satisfy the stage" };
-            text.push_str(&format!(
-                "        stage {}: {by} supplies {}; {what}\n",
-                number + 1,
-                fit(&lack.field, 100)
-            ));
+            let field = fit(&lack.field, 100);
+            let who = match stage.best.filter(|_| !lack.by_no_event) {
+                Some(event_id) => format!("event {event_id}, the nearest to it, lacks {field}"),
+                None => format!("no Sysmon event supplies {field}"),
+            };
+            text.push_str(&format!("        stage {}: {who}; {what}\n", number + 1));
         }
     }
     for name in &found.unmapped {

@@ -45,7 +45,9 @@ pub struct StageCheck {
     pub fields: Vec<String>,
     /// The fields of which it demands one of some strings, and how many: what a scan asks first.
     pub demands: Vec<(String, usize)>,
-    /// What the best of its events does not supply.
+    /// The event that supplies most of the fields.
+    pub best: Option<u32>,
+    /// What that event does not supply.
     pub lacking: Vec<Lack>,
     /// Why no event can satisfy it: the first of its conditions that holds for none of the events that satisfy those before it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +124,7 @@ fn check_stage(stage: &Stage, kinds: &[Kind]) -> StageCheck {
         |(field, count)| uses.iter().find(|used| used.field.id == field).map(|used| (name(used), count));
     let demands = demanded(&stage.filter).into_iter().filter_map(named).collect();
     let impossible = events.is_empty().then(|| obstacle(&stage.filter, kinds));
-    StageCheck { role: role(stage.role), events, fields, demands, lacking, impossible }
+    StageCheck { role: role(stage.role), events, fields, demands, best, lacking, impossible }
 }
 
 /// The first of the filter's conditions that no kind of event satisfies of those that can satisfy the conditions before it.
