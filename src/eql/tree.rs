@@ -134,11 +134,46 @@ mod tests {
             ![any where x not in (1, null) or startsWith~(?`a b`, \"v\")] by c\n\
             until [\"odd category\" where true] by c | tail 3";
         let statement = parse(query).expect("a query");
-        let expected = "sequence\n  by a\n  by ?b\n  maxspan 5m\n  item\n    category \"process\"\n    not\n      and\n        :\n          \
-            field x\n          \"p\"\n          \"q*\"\n        >\n          +\n            field y\n            -1\n          \
-            call length\n            field z\n    by c\n    runs 2\n  missing item\n    any category\n    or\n      not in\n        \
-            field x\n        1\n        null\n      call startsWith~\n        field ?`a b`\n        \"v\"\n    by c\n  until\n    \
-            category \"odd category\"\n    true\n    by c\ntail 3";
+        let expected = [
+            "sequence",
+            "  by a",
+            "  by ?b",
+            "  maxspan 5m",
+            "  item",
+            "    category \"process\"",
+            "    not",
+            "      and",
+            "        :",
+            "          field x",
+            "          \"p\"",
+            "          \"q*\"",
+            "        >",
+            "          +",
+            "            field y",
+            "            minus",
+            "              1",
+            "          call length",
+            "            field z",
+            "    by c",
+            "    runs 2",
+            "  missing item",
+            "    any category",
+            "    or",
+            "      not in",
+            "        field x",
+            "        1",
+            "        null",
+            "      call startsWith~",
+            "        field ?`a b`",
+            "        \"v\"",
+            "    by c",
+            "  until",
+            "    category \"odd category\"",
+            "    true",
+            "    by c",
+            "tail 3",
+        ]
+        .join("\n");
         assert_eq!(Tree(&statement).to_string(), expected);
         let sample = parse("sample by h [any where f] [any where -g == 1]").expect("a sample");
         let shown = Tree(&sample).to_string();
