@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod error;
+pub mod hash;
 pub mod time;
 
 pub mod finding;

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may use. `cli` may use everything and is not listed.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("hash", &[]),
     ("time", &[]),
     ("finding", &["time"]),
-    ("input", &["error", "finding", "time"]),
+    ("input", &["error", "finding", "hash", "time"]),
     ("eql", &["time"]),
     ("sysmon", &["eql", "finding", "input", "time"]),
     ("sequence", &["eql", "time"]),
     ("json", &["eql", "time"]),
-    ("rules", &["eql", "error", "finding"]),
-    ("scan", &["eql", "error", "finding", "input", "json", "rules", "sequence", "sysmon", "time"]),
-    ("report", &["error", "finding", "time"]),
+    ("rules", &["eql", "error", "finding", "hash"]),
+    ("scan", &["eql", "error", "finding", "hash", "input", "json", "rules", "sequence", "sysmon", "time"]),
+    ("report", &["error", "finding", "hash", "time"]),
     ("synth", &["error", "sysmon", "time"]),
 ];
 
@@ -39,7 +40,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["scan"]),
     ("regex", &["eql"]),
     ("sha1", &["sysmon"]),
-    ("sha2", &["cli", "input", "report", "rules", "scan"]),
+    ("sha2", &["hash", "input", "report", "scan"]),
     ("tempfile", &["cli", "report"]),
     ("terminal_size", &["cli"]),
     ("toml", &["rules"]),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use crate::finding::{Damage, DamageKind};
+use crate::hash::hex;
 use crate::time::Timestamp;
 
 use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
@@ -281,10 +282,6 @@ impl Stat {
 fn failure(source: &str, reason: &str) -> Damage {
     let (kind, reason) = (DamageKind::Unreadable, reason.to_owned());
     Damage { source: source.to_owned(), chunk: None, record: None, kind, reason, lost: true }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

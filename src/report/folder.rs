@@ -11,6 +11,7 @@ use super::run::{self, Limits, OutputFile};
 use super::{Format, Options, write_file};
 use crate::error::{Error, Result};
 use crate::finding::{Outcome, Run};
+use crate::hash::hex;
 
 /// The run's record, which every folder gets.
 const RUN_FILE: &str = "run.json";
@@ -137,8 +138,4 @@ impl<W: Write> Write for Hashing<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

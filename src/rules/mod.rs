@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use crate::eql::{Diagnostic, Origin, render};
 use crate::finding::{RuleInfo, Severity, Technique};
 
@@ -50,9 +48,4 @@ fn usual_risk(severity: Severity) -> u32 {
         Severity::High => 73,
         Severity::Critical => 99,
     }
-}
-
-/// SHA-256 of `text`, lower-case hex.
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Rule, sha256, usual_risk};
+use super::{Rule, usual_risk};
 use crate::eql::Origin;
 use crate::finding::{RuleInfo, Severity};
+use crate::hash::sha256;
 
 /// The rule in the text of the `.eql` file called `origin`, with the file's stem as its id. Its name is the first line when that is a `//` comment, else the
 /// stem; its severity is medium and its risk score 47, as Elastic pairs them.
@@ -21,7 +22,7 @@ pub(super) fn read(origin: &str, stem: &str, text: &str) -> Rule {
         risk_score: usual_risk(severity),
         tags: Vec::new(),
         threats: Vec::new(),
-        sha256: sha256(text),
+        sha256: sha256(text.as_bytes()),
         origin: origin.to_owned(),
     };
     Rule {

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Rule, sha256, usual_risk};
+use super::{Rule, usual_risk};
 use crate::eql::span::Span;
 use crate::eql::{Diagnostic, Origin, render};
 use crate::finding::{RuleInfo, Severity, Technique, Threat};
+use crate::hash::sha256;
 
 /// What a rule file turned out to be.
 pub(super) enum Outcome {
@@ -146,7 +147,7 @@ impl RuleFile {
             risk_score: table.risk_score.unwrap_or_else(|| usual_risk(severity)),
             tags: table.tags,
             threats,
-            sha256: sha256(text),
+            sha256: sha256(text.as_bytes()),
             origin: origin.to_owned(),
         };
         Some(Rule {

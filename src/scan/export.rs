@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::hash::sha256_of_file;
 use crate::input::Source;
 use crate::sysmon::{self, Event};
 
-use super::hash::sha256;
 use super::ledger::Read;
 use super::observer::Observer;
 use super::order::Place;
@@ -77,7 +77,7 @@ impl Documents<'_> {
         let index = place.source as usize;
         let Some(source) = self.sources.get(index) else { return Value::Null };
         let hash = self.hashes.get(index).filter(|_| self.hash);
-        match hash.and_then(|hash| hash.get_or_init(|| sha256(&source.path).ok()).as_deref()) {
+        match hash.and_then(|hash| hash.get_or_init(|| sha256_of_file(&source.path).ok()).as_deref()) {
             Some(sha256) => json!({"sha256": sha256, "source": source.name}),
             None => json!({"source": source.name}),
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceReport, Technique, Threat};
+use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
 use crate::sysmon;
@@ -127,7 +128,7 @@ fn id(finding: &Finding, key: &JoinKey) -> String {
         field(&event.record_id.to_string());
         field(&event.created.ticks().to_string());
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize().get(..16).unwrap_or_default())
 }
 
 /// The rule's techniques; where it has them per program, those of this finding's program.

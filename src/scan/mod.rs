@@ -4,7 +4,6 @@ mod answers;
 mod coverage;
 mod export;
 mod findings;
-mod hash;
 mod hits;
 mod ledger;
 mod observer;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind};
+use crate::hash::sha256_of_file;
 use crate::input::{
     self, Block, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions,
     Visitor,
@@ -19,7 +20,6 @@ use crate::input::{
 use crate::sysmon::{self, Event};
 
 use super::coverage::Coverage;
-use super::hash::sha256;
 use super::ledger::{End, Ledger, Read};
 use super::observer::Observer;
 use super::order::Place;
@@ -177,7 +177,8 @@ impl<'a> Feed<'a> {
             Opened::Skipped(size) => batch.ends.push((source.ordinal, End::Skipped(size))),
             Opened::Failed(damage) => {
                 let readable = damage.kind == DamageKind::NotEvidence;
-                let hash = (self.options.hash && readable).then(|| sha256(&source.path).ok()).flatten();
+                let hash =
+                    (self.options.hash && readable).then(|| sha256_of_file(&source.path).ok()).flatten();
                 batch.ends.push((source.ordinal, End::Failed(damage, hash)));
             }
         }
