@@ -253,6 +253,25 @@ pub struct Damage {
     pub lost: bool,
 }
 
+/// What a source is, by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// An event log, as Windows writes it.
+    Evtx,
+    /// Events exported as XML: no checksums, no slack.
+    Xml,
+}
+
+impl SourceKind {
+    /// The word used in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Evtx => "evtx",
+            Self::Xml => "xml",
+        }
+    }
+}
+
 /// How a source fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -264,6 +283,8 @@ pub enum Status {
     Unreadable,
     /// Not evidence; not read.
     Skipped,
+    /// The run ended before it was begun.
+    NotReached,
 }
 
 impl Status {
@@ -274,6 +295,7 @@ impl Status {
             Self::Partial => "partial",
             Self::Unreadable => "unreadable",
             Self::Skipped => "skipped",
+            Self::NotReached => "not_reached",
         }
     }
 }
@@ -283,6 +305,8 @@ impl Status {
 pub struct SourceReport {
     /// The source's name as reports print it.
     pub source: String,
+    /// What it is; `None` for what is no log.
+    pub kind: Option<SourceKind>,
     /// Bytes.
     pub size: u64,
     /// Last modification, by the file system.

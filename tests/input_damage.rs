@@ -5,8 +5,8 @@ mod input_support;
 use std::path::Path;
 
 use evql::finding::{Damage, DamageKind};
-use evql::input::{Opened, ReaderKind, SourceOptions, open};
-use input_support::{Random, Told, corpus, read_bytes, source};
+use evql::input::{End, IntakeOptions, ReaderKind, Source};
+use input_support::{Random, Told, corpus, read_bytes, source, visit};
 
 const HEADER: usize = 4096;
 const CHUNK: usize = 65_536;
@@ -32,19 +32,26 @@ fn losses(told: &Told) -> Vec<(DamageKind, Option<u64>, bool)> {
 }
 
 #[track_caller]
+fn end(source: Source) -> End {
+    let mut ends = visit(&[source], IntakeOptions { hash: false }, ReaderKind::Fast, &mut Told::default());
+    ends.pop().expect("every source ends")
+}
+
+#[track_caller]
 fn opened(name: &str, content: &[u8], named: bool) -> Result<(), Option<Damage>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(name);
     std::fs::write(&path, content).expect("a file");
     let mut source = source(&path);
     source.named = named;
-    match open(&source, SourceOptions { hash: false }) {
-        Opened::Log(_) => Ok(()),
-        Opened::Skipped(size) => {
+    match end(source) {
+        End::Read(_) => Ok(()),
+        End::Skipped(size) => {
             assert_eq!(size, content.len() as u64);
             Err(None)
         }
-        Opened::Failed(damage) => Err(Some(damage)),
+        End::Failed { damage, .. } => Err(Some(damage)),
+        End::Unread(_) => panic!("nothing broke off"),
     }
 }
 
@@ -71,7 +78,7 @@ fn what_is_no_log_is_told_of_when_it_should_be_one() {
 #[test]
 fn a_file_that_is_not_there_is_unreadable() {
     let gone = source(Path::new("/nowhere/log.evtx"));
-    let Opened::Failed(damage) = open(&gone, SourceOptions { hash: false }) else { panic!("opened") };
+    let End::Failed { damage, .. } = end(gone) else { panic!("opened") };
     assert_eq!((damage.kind, damage.lost), (DamageKind::Unreadable, true));
 }
 

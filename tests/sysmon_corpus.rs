@@ -1,16 +1,17 @@
 //! Real Sysmon records, where they are at hand: none is lost, and what EQL reads of a field is what the document shows. It commits no real record.
 
+mod input_support;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use evql::eql::{FieldId, Record, Scalar};
 use evql::finding::Damage;
-use evql::input::{
-    self, Opened, PieceReader, RawRecord, ReaderKind, Seen, SourceOptions, Visitor, WalkOptions,
-};
+use evql::input::{self, IntakeOptions, RawRecord, ReaderKind, Seen, Visitor, WalkOptions};
 use evql::sysmon::fields::fields;
 use evql::sysmon::{Event, Options, PROVIDER, document};
+use input_support::visit;
 use serde_json::{Map, Value};
 
 fn corpus() -> Option<PathBuf> {
@@ -40,13 +41,8 @@ impl Visitor for Collect {
 
 fn events_under(path: &Path) -> Vec<Event> {
     let mut collect = Collect::default();
-    for source in input::walk(&[path.to_owned()], WalkOptions::default()).sources {
-        let Opened::Log(mut log) = input::open(&source, SourceOptions { hash: false }) else { continue };
-        let mut reader = PieceReader::new(ReaderKind::default());
-        while let Some(block) = log.next_block(16) {
-            block.pieces().for_each(|piece| reader.read(&source.name, piece, &mut collect));
-        }
-    }
+    let files = input::walk(&[path.to_owned()], WalkOptions::default()).sources;
+    visit(&files, IntakeOptions { hash: false }, ReaderKind::default(), &mut collect);
     collect.0
 }
 

@@ -52,8 +52,12 @@ fn sources(outcome: &Outcome) -> String {
     let count = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
     let read = count(Status::Read) + count(Status::Partial);
     let files = if outcome.sources.len() == 1 { "file" } else { "files" };
-    let noted =
-        [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "no event log")];
+    let noted = [
+        (Status::Partial, "in part"),
+        (Status::Unreadable, "unreadable"),
+        (Status::Skipped, "no event log"),
+        (Status::NotReached, "not reached"),
+    ];
     let noted: Vec<String> = noted
         .into_iter()
         .filter(|(status, _)| count(*status) > 0)

@@ -1,12 +1,13 @@
 //! Bytes → raw records: which files there are, what they are, and the records in them. It knows no rule and interprets no field.
 //!
-//! [`walk()`] finds the sources. [`open`] decides by a source's first bytes what it is; a log gives [`Block`]s in order, each a run of [`Piece`]s
-//! that can be read apart, on any thread, by a [`PieceReader`], which tells a [`Visitor`] what it finds. What cannot be read becomes a
+//! [`walk()`] finds the files. [`take_in`] reads them in order and decides by its first bytes what each source is; a log gives [`Block`]s, each a run of
+//! [`Piece`]s that can be read apart, on any thread, by a [`PieceReader`], which tells a [`Visitor`] what it finds. What cannot be read becomes a
 //! [`Damage`](crate::finding::Damage) and never stops the rest.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 pub mod detect;
 pub mod evtx;
+pub mod intake;
 pub mod record;
 pub mod source;
 pub mod walk;
@@ -17,7 +18,8 @@ mod event_xml;
 mod layout;
 mod visit;
 
+pub use intake::{End, IntakeOptions, Sink, take_in};
 pub use record::{Position, RawRecord, System};
-pub use source::{Block, Finished, Opened, Piece, SourceFile, SourceOptions, open};
+pub use source::{Block, Finished, Piece};
 pub use visit::{PieceReader, ReaderKind, Seen, Visitor};
 pub use walk::{Source, WalkOptions, Walked, walk};

@@ -1,19 +1,16 @@
 //! One source, opened and read once, in order: blocks of pieces for others to read, its SHA-256 on the way. It looks into no piece.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Damage, DamageKind};
+use crate::finding::{Damage, DamageKind, SourceKind};
 use crate::hash::hex;
 use crate::time::Timestamp;
 
 use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
 use super::evtx::{Chunk, FileHeader};
-use super::walk::Source;
 use super::xml::{EventStream, ExportedEvent};
 
 mod chunks;
@@ -27,39 +24,48 @@ pub struct SourceOptions {
     pub hash: bool,
 }
 
-/// What became of opening a source.
+/// A source of which only the beginning was read, to see what it is.
 #[derive(Debug)]
-pub enum Opened {
-    /// A log.
-    Log(Box<SourceFile>),
-    /// Plainly something else that a folder holds; it has so many bytes.
-    Skipped(u64),
-    /// Named as evidence, but not readable as such.
-    Failed(Damage),
+pub(super) struct Looked<'a> {
+    pub(super) tap: Tap<'a>,
+    /// The bytes read so far.
+    pub(super) head: Vec<u8>,
+    /// What they say the source is.
+    pub(super) kind: Kind,
 }
 
-/// Opens `source` and decides by its first bytes what it is.
-pub fn open(source: &Source, options: SourceOptions) -> Opened {
-    let opened = File::open(&source.path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
-    let (file, metadata) = match opened {
-        Ok(opened) => opened,
-        Err(error) => return Opened::Failed(failure(&source.name, &format!("cannot be opened: {error}"))),
-    };
-    let stat = Stat::of(&metadata);
-    let reader = Tap { reader: Box::new(file), hash: options.hash.then(Sha256::new), read: 0, error: None };
-    let file_name = source.name.rsplit('/').next().unwrap_or_default();
-    let expected = source.named || file_name.to_ascii_lowercase().contains(".evtx");
-    SourceFile::start(source.name.clone(), reader, expected, Some((source.path.clone(), stat)))
+impl<'a> Looked<'a> {
+    /// Reads the beginning of `reader` and decides what it is.
+    ///
+    /// # Errors
+    /// Why the beginning cannot be read, as a sentence.
+    pub(super) fn at(reader: Box<dyn Read + 'a>, options: SourceOptions) -> Result<Self, String> {
+        let mut tap = Tap { reader, hash: options.hash.then(Sha256::new), read: 0, error: None };
+        let mut head = Vec::new();
+        tap.fill(&mut head, HEAD_SIZE);
+        let mut kind = detect(&head);
+        if kind == Kind::Other {
+            let more = SEARCH_SIZE.saturating_sub(head.len());
+            tap.fill(&mut head, more);
+            if chunk_beyond(&head) {
+                kind = Kind::EvtxWithoutHeader;
+            }
+        }
+        match &tap.error {
+            Some(error) => Err(format!("cannot be read: {error}")),
+            None => Ok(Self { tap, head, kind }),
+        }
+    }
 }
 
 /// An event log that is being read.
 #[derive(Debug)]
-pub struct SourceFile {
+pub struct SourceFile<'a> {
     name: String,
-    tap: Tap,
+    tap: Tap<'a>,
     content: Content,
-    /// Where it is and how it stood when it was opened; `None` for one that is no file.
-    file: Option<(PathBuf, Stat)>,
+    /// Bytes it probably holds.
+    size: Option<u64>,
     damages: Vec<Damage>,
 }
 
@@ -72,6 +78,8 @@ enum Content {
 /// What is known of a source once it is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
+    /// What it is.
+    pub kind: SourceKind,
     /// Bytes read.
     pub size: u64,
     /// Last modification, by the file system, when it was opened.
@@ -86,48 +94,31 @@ pub struct Finished {
     pub damages: Vec<Damage>,
 }
 
-impl SourceFile {
-    /// Starts on `reader`. `expected` says that it was meant to be a log: then being none is a damage.
-    fn start(name: String, mut tap: Tap, expected: bool, file: Option<(PathBuf, Stat)>) -> Opened {
-        let mut head = Vec::new();
-        tap.fill(&mut head, HEAD_SIZE);
-        let mut kind = detect(&head);
-        if kind == Kind::Other {
-            let more = SEARCH_SIZE.saturating_sub(head.len());
-            tap.fill(&mut head, more);
-            if chunk_beyond(&head) {
-                kind = Kind::EvtxWithoutHeader;
-            }
-        }
-        if let Some(error) = &tap.error {
-            return Opened::Failed(failure(&name, &format!("cannot be read: {error}")));
-        }
-        let size = file.as_ref().map_or(tap.read, |(_, stat)| stat.size);
-        let no_evidence =
-            |reason: &str| Opened::Failed(Damage { kind: DamageKind::NotEvidence, ..failure(&name, reason) });
+impl<'a> SourceFile<'a> {
+    /// The log that `looked` found, which holds `size` bytes as far as is known; `None` when it is no log.
+    pub(super) fn new(name: &str, looked: Looked<'a>, size: Option<u64>) -> Result<Self, Looked<'a>> {
+        let Looked { tap, head, kind } = looked;
         let mut damages = Vec::new();
         let content = match kind {
-            Kind::Evtx => Content::Evtx(ChunkStream::new(&name, head, true, &mut damages)),
-            Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(&name, head, false, &mut damages)),
+            Kind::Evtx => Content::Evtx(ChunkStream::new(name, head, true, &mut damages)),
+            Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
-            Kind::Empty if expected => return no_evidence("the file is empty"),
-            Kind::Other if expected => {
-                return no_evidence("its content is no event log, neither EVTX nor events exported as XML");
-            }
-            Kind::Empty | Kind::Other => return Opened::Skipped(size),
+            _ => return Err(Looked { tap, head, kind }),
         };
-        Opened::Log(Box::new(Self { name, tap, content, file, damages }))
+        Ok(Self { name: name.to_owned(), tap, content, size, damages })
     }
 
-    /// The source's name as reports print it.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// What kind of source it is.
+    pub fn kind(&self) -> SourceKind {
+        match self.content {
+            Content::Evtx(_) => SourceKind::Evtx,
+            Content::Xml(_) => SourceKind::Xml,
+        }
     }
 
     /// The next block, of at most `max_chunks` chunks or some such amount of an export; `None` at the end.
     pub fn next_block(&mut self, max_chunks: usize) -> Option<Block> {
-        let size_hint =
-            self.file.as_ref().map_or(u64::MAX, |(_, stat)| stat.size.saturating_sub(self.tap.read));
+        let size_hint = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.tap.read));
         match &mut self.content {
             Content::Evtx(chunks) => {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
@@ -144,20 +135,13 @@ impl SourceFile {
             let reason = format!("reading stopped after {} bytes: {error}", self.tap.read);
             self.damages.push(failure(&self.name, &reason));
         }
-        let modified = self.file.as_ref().and_then(|(_, stat)| stat.modified);
-        if let Some((path, before)) = &self.file {
-            let now = std::fs::metadata(path).ok();
-            if now.is_none_or(|now| Stat::of(&now) != *before) {
-                let reason = "the file changed while it was read; copy it and read the copy";
-                self.damages.push(Damage { lost: false, ..failure(&self.name, reason) });
-            }
-        }
+        let kind = self.kind();
         let (chunks, header) = match &self.content {
             Content::Evtx(chunks) => (chunks.used(), chunks.header()),
             Content::Xml(_) => (0, None),
         };
-        let sha256 = self.tap.hash.take().map(|hash| hex(&hash.finalize()));
-        Finished { size: self.tap.read, modified, sha256, chunks, header, damages: self.damages }
+        let (size, sha256) = self.tap.finish();
+        Finished { kind, size, modified: None, sha256, chunks, header, damages: self.damages }
     }
 }
 
@@ -179,6 +163,14 @@ impl Block {
         match &self.pieces {
             Pieces::Chunks { bytes, .. } => bytes.len() / CHUNK_SIZE,
             Pieces::Events { ranges, .. } => ranges.len(),
+        }
+    }
+
+    /// How much work it is, in chunks or as much of an export; at least one.
+    pub fn chunks(&self) -> usize {
+        match &self.pieces {
+            Pieces::Chunks { bytes, .. } => (bytes.len() / CHUNK_SIZE).max(1),
+            Pieces::Events { text, .. } => text.len().div_ceil(CHUNK_SIZE).max(1),
         }
     }
 
@@ -229,14 +221,37 @@ pub enum Piece<'a> {
 }
 
 /// A reader that counts and hashes what it reads, and remembers why it stopped.
-pub(super) struct Tap {
-    reader: Box<dyn Read + Send>,
+pub(super) struct Tap<'a> {
+    reader: Box<dyn Read + 'a>,
     hash: Option<Sha256>,
     read: u64,
     error: Option<io::Error>,
 }
 
-impl Tap {
+impl Tap<'_> {
+    /// Bytes read so far.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Reads to the end for the sake of [`Tap::finish`] alone.
+    pub(super) fn drain(mut self) -> (u64, Option<String>) {
+        let mut buffer = Vec::new();
+        while self.hash.is_some() {
+            buffer.clear();
+            self.fill(&mut buffer, CHUNK_SIZE);
+            if buffer.is_empty() {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    /// Bytes read, and their SHA-256 in lower-case hex where it was taken.
+    pub(super) fn finish(self) -> (u64, Option<String>) {
+        (self.read, self.hash.map(|hash| hex(&hash.finalize())))
+    }
+
     /// Appends up to `limit` bytes to `buffer`: fewer only at the end of the source, or where reading it fails.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, limit: usize) {
         let start = buffer.len();
@@ -257,37 +272,20 @@ impl Tap {
     }
 }
 
-impl std::fmt::Debug for Tap {
+impl std::fmt::Debug for Tap<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tap").field("read", &self.read).field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-/// How a file stood at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stat {
-    size: u64,
-    modified: Option<Timestamp>,
-}
-
-impl Stat {
-    fn of(metadata: &std::fs::Metadata) -> Self {
-        let elapsed =
-            metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        let millis = elapsed.and_then(|elapsed| i64::try_from(elapsed.as_millis()).ok());
-        Self { size: metadata.len(), modified: millis.map(Timestamp::from_unix_millis) }
-    }
-}
-
-fn failure(source: &str, reason: &str) -> Damage {
+/// That `source` could not be read, and why.
+pub(super) fn failure(source: &str, reason: &str) -> Damage {
     let (kind, reason) = (DamageKind::Unreadable, reason.to_owned());
     Damage { source: source.to_owned(), chunk: None, record: None, kind, reason, lost: true }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
     use crate::input::detect::FILE_HEADER_SIZE;
 
@@ -316,14 +314,13 @@ mod tests {
         }
     }
 
-    fn start(reader: Box<dyn Read + Send>) -> Opened {
-        let tap = Tap { reader, hash: Some(Sha256::new()), read: 0, error: None };
-        SourceFile::start("log".to_owned(), tap, true, None)
+    fn start(reader: impl Read + 'static) -> Result<SourceFile<'static>, String> {
+        let looked = Looked::at(Box::new(reader), SourceOptions { hash: true })?;
+        SourceFile::new("log", looked, None).map_err(|looked| format!("{:?}", looked.kind))
     }
 
     /// Reads to the end; the numbers of the chunks and what is known then.
-    fn drain(opened: Opened, max_chunks: usize) -> (Vec<(u64, usize)>, Finished) {
-        let Opened::Log(mut file) = opened else { panic!("{opened:?}") };
+    fn drain(mut file: SourceFile<'_>, max_chunks: usize) -> (Vec<(u64, usize)>, Finished) {
         let mut chunks = Vec::new();
         while let Some(block) = file.next_block(max_chunks) {
             chunks.extend(block.pieces().map(|piece| match piece {
@@ -338,7 +335,7 @@ mod tests {
     fn blocks_of_any_size_give_the_same() {
         let bytes = log(5);
         for max_chunks in [0, 1, 2, 5, 64] {
-            let (chunks, finished) = drain(start(Box::new(io::Cursor::new(bytes.clone()))), max_chunks);
+            let (chunks, finished) = drain(start(io::Cursor::new(bytes.clone())).expect("a log"), max_chunks);
             assert_eq!(chunks, (0..5).map(|number| (number, CHUNK_SIZE)).collect::<Vec<_>>());
             assert_eq!((finished.size, finished.chunks), (bytes.len() as u64, 5));
             assert_eq!(finished.sha256, Some(hex(&Sha256::digest(&bytes))));
@@ -350,30 +347,13 @@ mod tests {
     fn a_failing_disk_keeps_what_was_read() {
         let mut bytes = log(5);
         bytes.truncate(FILE_HEADER_SIZE + 3 * CHUNK_SIZE + 100);
-        let (chunks, finished) = drain(start(Box::new(Failing(io::Cursor::new(bytes)))), 2);
+        let (chunks, finished) = drain(start(Failing(io::Cursor::new(bytes))).expect("a log"), 2);
         assert_eq!(chunks, [(0, CHUNK_SIZE), (1, CHUNK_SIZE), (2, CHUNK_SIZE), (3, 100)]);
         let [damage] = finished.damages.as_slice() else { panic!("{:?}", finished.damages) };
         assert_eq!((damage.kind, damage.lost), (DamageKind::Unreadable, true));
         assert_eq!(damage.reason, "reading stopped after 200804 bytes: bad sector");
 
-        let opened = start(Box::new(Failing(io::Cursor::new(Vec::new()))));
-        assert!(
-            matches!(opened, Opened::Failed(Damage { kind: DamageKind::Unreadable, lost: true, .. })),
-            "{opened:?}"
-        );
-    }
-
-    #[test]
-    fn a_file_that_grows_while_it_is_read_is_told_of() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(&log(2)).expect("written");
-        let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
-        let opened = open(&source, SourceOptions { hash: false });
-        file.write_all(&log(1)[FILE_HEADER_SIZE..]).expect("written");
-        let (chunks, finished) = drain(opened, 64);
-        assert_eq!(chunks.len(), 3);
-        assert_eq!(finished.sha256, None);
-        let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();
-        assert_eq!(kinds, [(DamageKind::Unreadable, false)]);
+        let nothing = start(Failing(io::Cursor::new(Vec::new())));
+        assert_eq!(nothing.err().as_deref(), Some("cannot be read: bad sector"));
     }
 }

@@ -77,7 +77,7 @@ impl EventStream {
     pub(super) fn next_block(
         &mut self,
         name: &str,
-        tap: &mut Tap,
+        tap: &mut Tap<'_>,
         max_chunks: usize,
         damages: &mut Vec<Damage>,
     ) -> Option<Block> {

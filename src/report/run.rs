@@ -89,6 +89,7 @@ fn counts(outcome: &Outcome) -> Value {
         "inputs_by_status": {
             "read": with(Status::Read), "partial": with(Status::Partial),
             "unreadable": with(Status::Unreadable), "skipped": with(Status::Skipped),
+            "not_reached": with(Status::NotReached),
         },
         "records": sum(|source| source.records),
         "sysmon_records": sum(|source| source.sysmon_records),

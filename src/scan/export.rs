@@ -1,7 +1,9 @@
 //! Every Sysmon event as an ECS document, one JSON object per line, in the order of the evidence, at any size. It matches nothing.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
@@ -9,13 +11,12 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256_of_file;
-use crate::input::Source;
+use crate::input::{Seen, Source};
 use crate::sysmon::{self, Event};
 
 use super::ledger::Read;
 use super::observer::Observer;
-use super::order::Place;
-use super::pass::{PassOptions, Worker, pass};
+use super::pass::{At, PassOptions, Worker, pass};
 
 /// How documents are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,38 +46,36 @@ pub fn export(
     interrupt: &AtomicBool,
     out: &mut (dyn Write + Send),
 ) -> Result<Exported> {
-    let hashes = sources.iter().map(|_| OnceLock::new()).collect();
-    let worker = Documents { sources, hashes, hash: options.hash, bulk: export.bulk };
+    let hashes = sources.iter().map(|source| (source.path.clone(), OnceLock::new())).collect();
+    let worker = Documents { hashes, hash: options.hash, bulk: export.bulk };
     // The hash stands in each document, so it is taken before the first one and not on the way.
     let options = PassOptions { hash: false, ..options.clone() };
     let mut documents = 0_u64;
-    let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |lines| {
-        documents += lines.len() as u64;
-        let written = lines.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
+    let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |_, given| {
+        documents += given.outs.len() as u64;
+        let written = given.outs.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Error::output("the export", error)),
         }
     })?;
     out.flush().map_err(|error| Error::output("the export", error))?;
-    for (report, hash) in read.sources.iter_mut().zip(&worker.hashes) {
-        report.sha256 = hash.get().cloned().flatten();
+    for (report, source) in read.sources.iter_mut().zip(sources) {
+        report.sha256 = worker.hashes.get(&source.path).and_then(|hash| hash.get().cloned().flatten());
     }
     Ok(Exported { documents, read })
 }
 
-struct Documents<'a> {
-    sources: &'a [Source],
-    hashes: Vec<OnceLock<Option<String>>>,
+struct Documents {
+    /// Of each file, taken when its first document is written.
+    hashes: BTreeMap<PathBuf, OnceLock<Option<String>>>,
     hash: bool,
     bulk: bool,
 }
 
-impl Documents<'_> {
-    fn evidence(&self, place: Place) -> Value {
-        let index = place.source as usize;
-        let Some(source) = self.sources.get(index) else { return Value::Null };
-        let hash = self.hashes.get(index).filter(|_| self.hash);
+impl Documents {
+    fn evidence(&self, source: &Source) -> Value {
+        let hash = self.hashes.get(&source.path).filter(|_| self.hash);
         match hash.and_then(|hash| hash.get_or_init(|| sha256_of_file(&source.path).ok()).as_deref()) {
             Some(sha256) => json!({"sha256": sha256, "source": source.name}),
             None => json!({"source": source.name}),
@@ -84,19 +83,20 @@ impl Documents<'_> {
     }
 }
 
-impl Worker for Documents<'_> {
+impl Worker for Documents {
     type Scratch = ();
+    type Tally = ();
     type Out = Vec<u8>;
 
     fn scratch(&self) {}
 
-    fn wants(&self, _event_id: u32) -> bool {
+    fn wants(&self, _seen: &Seen<'_>) -> bool {
         true
     }
 
-    fn event(&self, _scratch: &mut (), event: &Event, place: Place) -> Option<Vec<u8>> {
+    fn event(&self, _scratch: &mut (), _tally: &mut (), event: &Event, at: At<'_>) -> Option<Vec<u8>> {
         let mut document = sysmon::document(event);
-        document.insert("evidence".into(), self.evidence(place));
+        document.insert("evidence".into(), self.evidence(at.source));
         let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut line, &document).ok()?;
         line.push(b'\n');

@@ -1,9 +1,9 @@
 //! The account of a pass: what was read of every source, what was wrong with it and how it ended. It reads nothing itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
-use crate::input::{Finished, Source};
+use crate::input::{End, Source};
 
 use super::coverage::Coverage;
 
@@ -23,31 +23,20 @@ pub struct Read {
     pub interrupted: bool,
 }
 
-/// How a source ended.
-#[derive(Debug, Clone)]
-pub enum End {
-    /// At its end.
-    Read(Box<Finished>),
-    /// It is no evidence; so many bytes were not read.
-    Skipped(u64),
-    /// Why it could not be read; the hash where it could be read but is no log.
-    Failed(Damage, Option<String>),
-    /// The run ended before its end.
-    Unread,
-}
-
 /// Keeps account of every source.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Sources that are not at their end yet: few, since sources are read one after the other.
-    open: Vec<Account>,
-    closed: Vec<(Account, End)>,
+    /// Sources that are not at their end yet, by their ordinals: few, since sources are read one after the other.
+    open: BTreeMap<u32, Account>,
+    closed: BTreeMap<u32, SourceReport>,
+    hosts: Coverage,
+    damages: Vec<Damage>,
+    interrupted: bool,
 }
 
 /// What is known of one source.
 #[derive(Debug, Default)]
 struct Account {
-    source: u32,
     coverage: Coverage,
     damages: Vec<Damage>,
     /// Damages beyond those kept, and whether one of them lost input.
@@ -56,54 +45,42 @@ struct Account {
 }
 
 impl Ledger {
-    /// Adds what was read of a part of the source with that ordinal. The parts of a source come in its order.
-    pub fn add(&mut self, source: u32, coverage: Coverage, damages: Vec<Damage>) {
-        let account = self.account(source);
+    /// Adds what was read of a part of `source`. The parts of a source come in its order.
+    pub fn add(&mut self, source: &Source, coverage: Coverage, damages: Vec<Damage>) {
+        let account = self.open.entry(source.ordinal).or_default();
         account.coverage.add(coverage);
         damages.into_iter().for_each(|damage| account.damage(damage));
     }
 
-    /// Notes sources that ended, by their ordinals.
-    pub fn close(&mut self, ends: Vec<(u32, End)>) {
-        for (source, end) in ends {
-            let at = self.position(source);
-            let account = self.open.swap_remove(at);
-            self.closed.push((account, end));
+    /// Notes how `source` ended.
+    pub fn close(&mut self, source: &Source, end: End) {
+        self.interrupted |= matches!(end, End::Unread(_));
+        let mut account = self.open.remove(&source.ordinal).unwrap_or_default();
+        self.closed.insert(source.ordinal, account.report(source, end));
+        self.damages.append(&mut account.damages);
+        self.damages.extend(account.rest(source));
+        self.hosts.add(account.coverage);
+    }
+
+    /// The account of all sources; `not_reached` are files that were not begun.
+    pub fn into_read(mut self, not_reached: &[Source]) -> Read {
+        let next = self.closed.last_key_value().map_or(0, |(last, _)| last + 1);
+        for (ordinal, file) in (next..).zip(not_reached) {
+            let file = Source { ordinal, ..file.clone() };
+            let size = file.path.metadata().map_or(0, |metadata| metadata.len());
+            self.close(&file, End::Unread(size));
+            if let Some(report) = self.closed.get_mut(&ordinal) {
+                report.status = Status::NotReached;
+            }
         }
-    }
-
-    /// The account of all `sources`, those that were not reached among them.
-    pub fn into_read(mut self, sources: &[Source], interrupted: bool) -> Read {
-        self.closed.extend(self.open.drain(..).map(|account| (account, End::Unread)));
-        let reached: BTreeSet<u32> = self.closed.iter().map(|(account, _)| account.source).collect();
-        let unreached =
-            sources.iter().map(|source| source.ordinal).filter(|ordinal| !reached.contains(ordinal));
-        self.closed.extend(unreached.map(|source| (Account { source, ..Account::default() }, End::Unread)));
-        self.closed.sort_by_key(|(account, _)| account.source);
-        let mut read = Read { interrupted, ..Read::default() };
-        let mut hosts = Coverage::default();
-        for (source, (mut account, end)) in sources.iter().zip(self.closed) {
-            read.sources.push(account.report(source, end));
-            read.damages.append(&mut account.damages);
-            read.damages.extend(account.rest(source));
-            hosts.add(account.coverage);
+        let mut damages = self.damages;
+        damages.sort();
+        Read {
+            sources: self.closed.into_values().collect(),
+            hosts: self.hosts.into_hosts(),
+            damages,
+            interrupted: self.interrupted,
         }
-        read.hosts = hosts.into_hosts();
-        read.damages.sort();
-        read
-    }
-
-    fn account(&mut self, source: u32) -> &mut Account {
-        let at = self.position(source);
-        &mut self.open[at]
-    }
-
-    /// Where the open account of the source with that ordinal is; it is opened where there is none.
-    fn position(&mut self, source: u32) -> usize {
-        self.open.iter().position(|account| account.source == source).unwrap_or_else(|| {
-            self.open.push(Account { source, ..Account::default() });
-            self.open.len() - 1
-        })
     }
 }
 
@@ -121,6 +98,7 @@ impl Account {
         let (first, last) = self.coverage.span();
         let mut report = SourceReport {
             source: source.name.clone(),
+            kind: None,
             size: 0,
             modified: None,
             sha256: None,
@@ -134,25 +112,23 @@ impl Account {
         };
         match end {
             End::Read(finished) => {
+                report.kind = Some(finished.kind);
                 (report.size, report.modified) = (finished.size, finished.modified);
                 (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
                 finished.damages.into_iter().for_each(|damage| self.damage(damage));
                 report.status = self.status();
             }
             End::Skipped(size) => (report.size, report.status) = (size, Status::Skipped),
-            End::Failed(damage, hash) => {
+            End::Failed { damage, size, sha256 } => {
                 let other = damage.kind == DamageKind::NotEvidence;
                 report.status = if other { Status::Skipped } else { Status::Unreadable };
-                (report.size, report.sha256) = (size_on_disk(source), hash);
+                (report.size, report.sha256) = (size, sha256);
                 self.damage(damage);
             }
-            End::Unread => {
-                self.damage(loss(
-                    source,
-                    DamageKind::Unreadable,
-                    "not read to its end: the run was interrupted",
-                ));
-                (report.size, report.status) = (size_on_disk(source), self.status());
+            End::Unread(size) => {
+                let reason = "not read to its end: the run was interrupted";
+                self.damage(loss(source, DamageKind::Unreadable, reason));
+                (report.size, report.status) = (size, self.status());
             }
         }
         report.problems = self.damages.len() as u64 + self.more;
@@ -180,29 +156,24 @@ fn loss(source: &Source, kind: DamageKind, reason: &str) -> Damage {
     Damage { source, chunk: None, record: None, kind, reason, lost: true }
 }
 
-/// The size of a source that was not read, as the file system has it.
-fn size_on_disk(source: &Source) -> u64 {
-    source.path.metadata().map_or(0, |metadata| metadata.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn source() -> Source {
-        Source { path: "nowhere.evtx".into(), name: "nowhere.evtx".into(), ordinal: 0, named: true }
+    fn source(ordinal: u32) -> Source {
+        Source { path: "nowhere.evtx".into(), name: "nowhere.evtx".into(), ordinal, named: true }
     }
 
     #[test]
     fn a_source_of_nothing_but_damage_is_counted_not_kept() {
-        let source = source();
+        let source = source(0);
         let mut ledger = Ledger::default();
         for _ in 0..3 {
             let damages = (0..1_000).map(|_| loss(&source, DamageKind::Record, "bad")).collect();
-            ledger.add(0, Coverage::default(), damages);
+            ledger.add(&source, Coverage::default(), damages);
         }
-        ledger.close(vec![(0, End::Skipped(7))]);
-        let read = ledger.into_read(&[source], false);
+        ledger.close(&source, End::Skipped(7));
+        let read = ledger.into_read(&[]);
         assert_eq!(read.damages.len(), DAMAGES_PER_SOURCE + 1);
         assert_eq!(read.sources[0].problems, 3_000);
         assert!(read.damages.iter().any(|damage| damage.reason.starts_with("2000 more") && damage.lost));
@@ -210,23 +181,23 @@ mod tests {
 
     #[test]
     fn every_source_has_its_own_account() {
-        let sources: Vec<Source> = (0..3).map(|ordinal| Source { ordinal, ..source() }).collect();
         let mut ledger = Ledger::default();
         for ordinal in [2, 0, 1] {
             let mut coverage = Coverage::default();
             coverage.records = u64::from(ordinal) + 1;
-            ledger.add(ordinal, coverage, Vec::new());
-            ledger.close(vec![(ordinal, End::Skipped(7))]);
+            ledger.add(&source(ordinal), coverage, Vec::new());
+            ledger.close(&source(ordinal), End::Skipped(7));
         }
-        let read = ledger.into_read(&sources, false);
+        let read = ledger.into_read(&[]);
         assert_eq!(read.sources.iter().map(|source| source.records).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(read.damages, []);
+        assert_eq!((read.damages, read.interrupted), (Vec::new(), false));
     }
 
     #[test]
     fn a_source_that_was_not_reached_is_told() {
-        let read = Ledger::default().into_read(&[source()], true);
-        assert_eq!(read.sources[0].status, Status::Unreadable);
+        let read = Ledger::default().into_read(&[source(0)]);
+        assert_eq!(read.sources[0].status, Status::NotReached);
         assert!(read.damages[0].reason.contains("interrupted"));
+        assert!(read.interrupted);
     }
 }

@@ -26,13 +26,12 @@ pub use rule_set::{CompiledRule, RuleSet, compile};
 use crate::eql::Scratch;
 use crate::error::Result;
 use crate::finding::{Clock, Damage, Outcome};
-use crate::input::Source;
+use crate::input::{Seen, Source};
 use crate::sysmon::Event;
 
 use findings::Findings;
 use hits::{Candidate, matches, merge};
-use order::Place;
-use pass::{Worker, pass};
+use pass::{At, Worker, pass};
 
 /// How a scan runs.
 #[derive(Debug, Clone)]
@@ -58,8 +57,8 @@ pub fn scan(
 ) -> Result<Outcome> {
     let mut candidates = Vec::new();
     let picker = Picker { rules, clock: options.clock };
-    let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |picked| {
-        candidates.extend(picked);
+    let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |_, given| {
+        candidates.extend(given.outs);
         ControlFlow::Continue(())
     })?;
     let candidates = merge(candidates);
@@ -94,18 +93,19 @@ struct Picker<'a> {
 
 impl Worker for Picker<'_> {
     type Scratch = Scratch;
+    type Tally = ();
     type Out = Candidate;
 
     fn scratch(&self) -> Scratch {
         Scratch::default()
     }
 
-    fn wants(&self, event_id: u32) -> bool {
-        self.rules.wants(event_id)
+    fn wants(&self, seen: &Seen<'_>) -> bool {
+        self.rules.wants(seen.event_id)
     }
 
-    fn event(&self, scratch: &mut Scratch, event: &Event, place: Place) -> Option<Candidate> {
+    fn event(&self, scratch: &mut Scratch, _tally: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {
         let filters = self.rules.filters().matching(event, scratch);
-        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters.to_vec(), place, self.clock))
+        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters.to_vec(), at.place, self.clock))
     }
 }

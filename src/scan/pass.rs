@@ -1,44 +1,74 @@
-//! One pass over the sources: read in order, worked on by all threads, handed over in order. It matches nothing itself; a [`Worker`] does.
+//! One pass over the files: read in order, worked on by all threads, handed over in order. It matches nothing itself; a [`Worker`] does.
 //!
-//! While the threads work on one batch of pieces, the next is read (and hashed). A batch holds pieces of one huge source or of hundreds of small ones,
-//! so both keep every thread busy, and memory does not grow with the evidence.
+//! One thread reads (and hashes) and cuts what it reads into tasks of a few chunks; a task may hold chunks of one huge source or of dozens of small ones, so
+//! both keep every thread busy. When enough tasks wait, the reading thread works too. Memory does not grow with the evidence.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rayon::prelude::*;
+use rayon::Scope;
 
 use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind};
-use crate::hash::sha256_of_file;
 use crate::input::{
-    self, Block, Opened, Piece, PieceReader, RawRecord, ReaderKind, Seen, Source, SourceFile, SourceOptions,
-    Visitor,
+    Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Visitor,
+    take_in,
 };
 use crate::sysmon::{self, Event};
 
 use super::coverage::Coverage;
-use super::ledger::{End, Ledger, Read};
+use super::ledger::{Ledger, Read};
 use super::observer::Observer;
 use super::order::Place;
 
-/// Chunks in a batch, for each thread.
-const CHUNKS_PER_THREAD: usize = 32;
+/// Chunks in a task.
+const CHUNKS_PER_TASK: usize = 8;
+/// Sources that end in a task: small ones and such as are no log.
+const ENDS_PER_TASK: usize = 64;
+/// Tasks that may wait, for each thread.
+const TASKS_PER_THREAD: usize = 4;
 
-/// What is done with each Sysmon event, on any thread.
+/// What is done with each record, on any thread.
 pub trait Worker: Sync {
     /// What a thread keeps from event to event.
     type Scratch: Send;
+    /// What is counted over the records of a piece.
+    type Tally: Send + Sync + Default;
     /// What an event may give.
-    type Out: Send;
+    type Out: Send + Sync;
     /// A new scratch.
     fn scratch(&self) -> Self::Scratch;
-    /// Whether events with this id are to be decoded at all.
-    fn wants(&self, event_id: u32) -> bool;
-    /// What `event`, read at `place`, gives.
-    fn event(&self, scratch: &mut Self::Scratch, event: &Event, place: Place) -> Option<Self::Out>;
+    /// Counts a record of any provider.
+    fn seen(&self, _tally: &mut Self::Tally, _seen: &Seen<'_>) {}
+    /// Whether the Sysmon event `seen` is to be decoded at all.
+    fn wants(&self, seen: &Seen<'_>) -> bool;
+    /// What `event`, read at `place` of `source`, gives.
+    fn event(
+        &self,
+        scratch: &mut Self::Scratch,
+        tally: &mut Self::Tally,
+        event: &Event,
+        at: At<'_>,
+    ) -> Option<Self::Out>;
+}
+
+/// Where an event was read.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// The source.
+    pub source: &'a Source,
+    /// Its place among all records.
+    pub place: Place,
+}
+
+/// What one piece of a source gave.
+pub struct Given<W: Worker> {
+    /// What was counted.
+    pub tally: W::Tally,
+    /// What the events gave, in order.
+    pub outs: Vec<W::Out>,
 }
 
 /// How a pass reads.
@@ -54,144 +84,49 @@ pub struct PassOptions {
     pub mapping: sysmon::Options,
 }
 
-/// Reads all `sources` once. `deliver` is told what `worker` made of them, in the order of the evidence, and may break off.
+/// Reads all `files` once. `deliver` is told what `worker` made of each piece, in the order of the evidence, and may break off.
 ///
 /// # Errors
 /// [`Error::Usage`] when the threads cannot be started; whatever `deliver` breaks off with.
 pub fn pass<W: Worker>(
-    sources: &[Source],
+    files: &[Source],
     options: &PassOptions,
     worker: &W,
     observer: &dyn Observer,
     interrupt: &AtomicBool,
-    deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
+    deliver: &mut (dyn FnMut(&Source, Given<W>) -> ControlFlow<Error> + Send),
 ) -> Result<Read> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
-    pool.install(|| {
-        let threads = rayon::current_num_threads();
-        let mut feed = Feed::new(sources, options, observer, threads * CHUNKS_PER_THREAD);
-        let desks: Vec<Desk<W>> = (0..threads).map(|_| Desk::new(options.reader, worker)).collect();
-        let mut ledger = Ledger::default();
-        let mut batch = feed.next_batch();
-        while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
-            let (next, (pieces, batch_now)) = rayon::join(
-                || feed.next_batch(),
-                || (work(&batch, &options.mapping, worker, &desks, observer), batch.ends()),
-            );
-            let mut outs = Vec::new();
-            for piece in pieces {
-                ledger.add(piece.source, piece.coverage, piece.damages);
-                outs.extend(piece.outs);
-            }
-            ledger.close(batch_now);
-            if let ControlFlow::Break(error) = deliver(outs) {
-                return Err(error);
-            }
-            batch = next;
-        }
-        let interrupted = interrupt.load(Ordering::Relaxed) && !(batch.is_empty() && feed.is_done());
-        Ok(ledger.into_read(sources, interrupted))
+    let desks: Vec<Desk<W>> =
+        (0..pool.current_num_threads()).map(|_| Desk::new(options.reader, worker)).collect();
+    let work = Work { desks: &desks, worker, mapping: &options.mapping, observer };
+    pool.scope(|scope| {
+        let mut press = Press {
+            scope,
+            work: &work,
+            interrupt,
+            deliver,
+            filling: Task::default(),
+            waiting: VecDeque::new(),
+            most_waiting: desks.len() * TASKS_PER_THREAD,
+            ledger: Ledger::default(),
+            error: None,
+        };
+        let intake = IntakeOptions { hash: options.hash };
+        let begun = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
+        press.finish(files.get(begun..).unwrap_or_default())
     })
 }
 
-/// Some pieces of some sources, and the sources that ended among them.
-#[derive(Default)]
-struct Batch {
-    parts: Vec<Part>,
-    /// Sources that ended, by their ordinals: what is known of each at its end.
-    ends: Vec<(u32, End)>,
-}
-
-struct Part {
-    source: u32,
-    name: Arc<str>,
-    block: Block,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.ends.is_empty()
-    }
-
-    fn ends(&self) -> Vec<(u32, End)> {
-        self.ends.clone()
-    }
-}
-
-/// Reads sources one after the other and cuts them into batches.
-struct Feed<'a> {
-    waiting: VecDeque<&'a Source>,
-    open: Option<(u32, Arc<str>, Box<SourceFile>)>,
-    options: &'a PassOptions,
+/// What all threads share.
+struct Work<'a, W: Worker> {
+    desks: &'a [Desk<W>],
+    worker: &'a W,
+    mapping: &'a sysmon::Options,
     observer: &'a dyn Observer,
-    chunks: usize,
-}
-
-impl<'a> Feed<'a> {
-    fn new(
-        sources: &'a [Source],
-        options: &'a PassOptions,
-        observer: &'a dyn Observer,
-        chunks: usize,
-    ) -> Self {
-        Self { waiting: sources.iter().collect(), open: None, options, observer, chunks }
-    }
-
-    fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.open.is_none()
-    }
-
-    fn next_batch(&mut self) -> Batch {
-        let mut batch = Batch::default();
-        let mut left = self.chunks;
-        while left > 0 && batch.ends.len() < self.chunks {
-            let Some((ordinal, name, mut file)) = self.open.take() else {
-                let Some(source) = self.waiting.pop_front() else { break };
-                self.start(source, &mut batch);
-                continue;
-            };
-            match file.next_block(left) {
-                Some(block) => {
-                    left = left.saturating_sub(block.len().max(1));
-                    batch.parts.push(Part { source: ordinal, name: Arc::clone(&name), block });
-                    self.open = Some((ordinal, name, file));
-                }
-                None => {
-                    batch.ends.push((ordinal, End::Read(Box::new(file.finish()))));
-                    self.observer.source_read();
-                }
-            }
-        }
-        batch
-    }
-
-    fn start(&mut self, source: &Source, batch: &mut Batch) {
-        match input::open(source, SourceOptions { hash: self.options.hash }) {
-            Opened::Log(file) => {
-                self.open = Some((source.ordinal, Arc::from(source.name.as_str()), file));
-                return;
-            }
-            Opened::Skipped(size) => batch.ends.push((source.ordinal, End::Skipped(size))),
-            Opened::Failed(damage) => {
-                let readable = damage.kind == DamageKind::NotEvidence;
-                let hash =
-                    (self.options.hash && readable).then(|| sha256_of_file(&source.path).ok()).flatten();
-                batch.ends.push((source.ordinal, End::Failed(damage, hash)));
-            }
-        }
-        self.observer.source_read();
-    }
-}
-
-/// What came of one piece.
-struct PieceOut<T> {
-    source: u32,
-    coverage: Coverage,
-    damages: Vec<Damage>,
-    outs: Vec<T>,
 }
 
 /// What one thread keeps from piece to piece: what its reader learnt of templates, and the worker's scratch.
@@ -203,78 +138,183 @@ impl<W: Worker> Desk<W> {
     }
 }
 
-/// Each thread works at its own of the `desks`, so that no lock is ever waited for.
-fn work<W: Worker>(
-    batch: &Batch,
-    mapping: &sysmon::Options,
-    worker: &W,
-    desks: &[Desk<W>],
-    observer: &dyn Observer,
-) -> Vec<PieceOut<W::Out>> {
-    let pieces: Vec<(&Part, usize)> =
-        batch.parts.iter().flat_map(|part| (0..part.block.len()).map(move |index| (part, index))).collect();
-    pieces
-        .into_par_iter()
-        .map(|(part, index)| {
-            let own = rayon::current_thread_index().unwrap_or_default();
-            let mut desk = desks[own].0.lock().unwrap_or_else(PoisonError::into_inner);
-            let (reader, scratch) = &mut *desk;
-            let mut visit = Visit::new(part, mapping, worker, scratch);
-            if let Some(piece) = part.block.piece(index) {
-                observer.bytes_read(size(&piece));
-                reader.read(&part.name, piece, &mut visit);
-            }
-            observer.hits(visit.out.outs.len() as u64);
-            visit.out
-        })
-        .collect()
+/// Some blocks of some sources, and the sources that ended among them.
+#[derive(Default)]
+struct Task {
+    blocks: Vec<(Arc<Source>, Block)>,
+    chunks: usize,
+    ends: Vec<(Arc<Source>, End)>,
 }
 
-fn size(piece: &Piece<'_>) -> u64 {
-    let bytes = match piece {
-        Piece::Chunk(chunk) => chunk.bytes.len(),
-        Piece::Event(event) => event.text.len(),
-    };
-    bytes as u64
+/// A task at work, and what comes of it.
+struct Pending<W: Worker> {
+    pieces: Arc<OnceLock<Mutex<Vec<PieceOut<W>>>>>,
+    ends: Vec<(Arc<Source>, End)>,
+}
+
+/// What came of one piece.
+struct PieceOut<W: Worker> {
+    source: Arc<Source>,
+    coverage: Coverage,
+    damages: Vec<Damage>,
+    given: Given<W>,
+}
+
+/// Takes what is read, sets the threads to work on it, and delivers what comes of it in order.
+struct Press<'a, 'scope, W: Worker> {
+    scope: &'a Scope<'scope>,
+    work: &'scope Work<'scope, W>,
+    interrupt: &'a AtomicBool,
+    deliver: &'a mut (dyn FnMut(&Source, Given<W>) -> ControlFlow<Error> + Send),
+    filling: Task,
+    waiting: VecDeque<Pending<W>>,
+    most_waiting: usize,
+    ledger: Ledger,
+    error: Option<Error>,
+}
+
+impl<'scope, W: Worker> Sink for Press<'_, 'scope, W> {
+    fn room(&self) -> usize {
+        CHUNKS_PER_TASK.saturating_sub(self.filling.chunks)
+    }
+
+    fn block(&mut self, source: &Arc<Source>, block: Block) -> ControlFlow<()> {
+        self.filling.chunks += block.chunks();
+        self.filling.blocks.push((Arc::clone(source), block));
+        if self.filling.chunks >= CHUNKS_PER_TASK { self.start() } else { ControlFlow::Continue(()) }
+    }
+
+    fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()> {
+        self.filling.ends.push((Arc::clone(source), end));
+        if self.filling.ends.len() >= ENDS_PER_TASK { self.start() } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl<'scope, W: Worker> Press<'_, 'scope, W> {
+    /// Hands the task that was being filled to the threads; works itself while too many wait.
+    fn start(&mut self) -> ControlFlow<()> {
+        let Task { blocks, ends, .. } = std::mem::take(&mut self.filling);
+        let pieces = Arc::new(OnceLock::new());
+        let (slot, work) = (Arc::clone(&pieces), self.work);
+        self.scope.spawn(move |_| {
+            // Nobody else fills the slot.
+            let _ = slot.set(Mutex::new(work.on(blocks)));
+        });
+        self.waiting.push_back(Pending { pieces, ends });
+        self.deliver_until(self.most_waiting);
+        let over = self.error.is_some() || self.interrupt.load(Ordering::Relaxed);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Delivers, in order, what is done, until at most `most` tasks wait.
+    fn deliver_until(&mut self, most: usize) {
+        while let Some(first) = self.waiting.front() {
+            if first.pieces.get().is_some() {
+                if let Some(done) = self.waiting.pop_front() {
+                    self.deliver(done);
+                }
+            } else if self.waiting.len() <= most {
+                break;
+            } else if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn deliver(&mut self, done: Pending<W>) {
+        let pieces = done
+            .pieces
+            .get()
+            .map(|pieces| std::mem::take(&mut *pieces.lock().unwrap_or_else(PoisonError::into_inner)));
+        for piece in pieces.into_iter().flatten() {
+            self.ledger.add(&piece.source, piece.coverage, piece.damages);
+            if self.error.is_none()
+                && let ControlFlow::Break(error) = (self.deliver)(&piece.source, piece.given)
+            {
+                self.error = Some(error);
+            }
+        }
+        for (source, end) in done.ends {
+            self.ledger.close(&source, end);
+            self.work.observer.source_read();
+        }
+    }
+
+    /// Waits for all tasks. `not_reached` are the files that were not begun.
+    fn finish(mut self, not_reached: &[Source]) -> Result<Read> {
+        // What was read before an interruption counts.
+        let _ = self.start();
+        self.deliver_until(0);
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.ledger.into_read(not_reached)),
+        }
+    }
+}
+
+impl<W: Worker> Work<'_, W> {
+    /// Each thread works at its own of the desks, so that no lock is ever waited for.
+    fn on(&self, blocks: Vec<(Arc<Source>, Block)>) -> Vec<PieceOut<W>> {
+        let own = rayon::current_thread_index().unwrap_or_default();
+        let Some(desk) = self.desks.get(own) else { return Vec::new() };
+        let mut desk = desk.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reader, scratch) = &mut *desk;
+        let mut pieces = Vec::new();
+        for (source, block) in &blocks {
+            for piece in block.pieces() {
+                pieces.push(self.piece(source, piece, reader, scratch));
+            }
+        }
+        pieces
+    }
+
+    fn piece(
+        &self,
+        source: &Arc<Source>,
+        piece: Piece<'_>,
+        reader: &mut PieceReader,
+        scratch: &mut W::Scratch,
+    ) -> PieceOut<W> {
+        let out = PieceOut {
+            source: Arc::clone(source),
+            coverage: Coverage::default(),
+            damages: Vec::new(),
+            given: Given { tally: W::Tally::default(), outs: Vec::new() },
+        };
+        let mut visit = Visit { work: self, scratch, out };
+        reader.read(&source.name, piece, &mut visit);
+        self.observer.hits(visit.out.given.outs.len() as u64);
+        visit.out
+    }
 }
 
 /// Turns what the reader tells into what the worker makes of it.
 struct Visit<'a, W: Worker> {
-    mapping: &'a sysmon::Options,
-    worker: &'a W,
+    work: &'a Work<'a, W>,
     scratch: &'a mut W::Scratch,
-    name: &'a str,
-    out: PieceOut<W::Out>,
-}
-
-impl<'a, W: Worker> Visit<'a, W> {
-    fn new(part: &'a Part, mapping: &'a sysmon::Options, worker: &'a W, scratch: &'a mut W::Scratch) -> Self {
-        let out = PieceOut {
-            source: part.source,
-            coverage: Coverage::default(),
-            damages: Vec::new(),
-            outs: Vec::new(),
-        };
-        Self { mapping, worker, scratch, name: &part.name, out }
-    }
+    out: PieceOut<W>,
 }
 
 impl<W: Worker> Visitor for Visit<'_, W> {
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
         self.out.coverage.see(seen);
-        seen.provider == sysmon::PROVIDER && self.worker.wants(seen.event_id)
+        self.work.worker.seen(&mut self.out.given.tally, seen);
+        seen.provider == sysmon::PROVIDER && self.work.worker.wants(seen)
     }
 
     fn record(&mut self, record: &mut RawRecord) {
-        let place = Place { source: self.out.source, position: record.position };
+        let source = &self.out.source;
+        let place = Place { source: source.ordinal, position: record.position };
         let record_id = record.system.record_id;
-        let Some(event) = Event::from_raw(std::mem::take(record), self.mapping) else { return };
+        let Some(event) = Event::from_raw(std::mem::take(record), self.work.mapping) else { return };
         for reason in event.problems() {
             let (chunk, kind) = (Some(place.position.chunk), DamageKind::Field);
-            let source = self.name.to_owned();
+            let source = source.name.clone();
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });
         }
-        self.out.outs.extend(self.worker.event(self.scratch, &event, place));
+        let given = &mut self.out.given;
+        let at = At { source, place };
+        given.outs.extend(self.work.worker.event(self.scratch, &mut given.tally, &event, at));
         *record = event.into_raw();
     }
 

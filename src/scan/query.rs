@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::eql::{Form, Program, Role};
 use crate::error::{Error, Result};
 use crate::finding::Clock;
-use crate::input::Source;
+use crate::input::{Seen, Source};
 use crate::json::{Document, Documents};
 use crate::sequence::{Hit, JoinKey, Match};
 use crate::sysmon::{self, Event, EventOutline};
@@ -17,8 +17,8 @@ use crate::sysmon::{self, Event, EventOutline};
 use super::hits::{Candidate, answers, keys, matches, merge};
 use super::ledger::Read;
 use super::observer::Observer;
-use super::order::{Identity, Place};
-use super::pass::{PassOptions, Worker, pass};
+use super::order::Identity;
+use super::pass::{At, PassOptions, Worker, pass};
 
 /// One answer to a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,16 +51,17 @@ pub fn query(
     let asker = Asker::new(program, clock, &options.mapping);
     if program.form() == Form::Event && program.pipes().is_empty() {
         let mut seen = HashSet::new();
-        return pass(sources, options, &asker, observer, interrupt, &mut |found| {
-            found
+        return pass(sources, options, &asker, observer, interrupt, &mut |_, given| {
+            given
+                .outs
                 .into_iter()
                 .filter(|candidate| seen.insert(Identity::of(&candidate.event)))
                 .try_for_each(|candidate| answer(Answer::Event(text(&candidate.event))))
         });
     }
     let mut candidates = Vec::new();
-    let read = pass(sources, options, &asker, observer, interrupt, &mut |found| {
-        candidates.extend(found);
+    let read = pass(sources, options, &asker, observer, interrupt, &mut |_, given| {
+        candidates.extend(given.outs);
         ControlFlow::Continue(())
     })?;
     let candidates = merge(candidates);
@@ -146,18 +147,19 @@ impl<'a> Asker<'a> {
 
 impl Worker for Asker<'_> {
     type Scratch = ();
+    type Tally = ();
     type Out = Candidate;
 
     fn scratch(&self) {}
 
-    fn wants(&self, event_id: u32) -> bool {
-        !self.hopeless.contains(&event_id)
+    fn wants(&self, seen: &Seen<'_>) -> bool {
+        !self.hopeless.contains(&seen.event_id)
     }
 
-    fn event(&self, _scratch: &mut (), event: &Event, place: Place) -> Option<Candidate> {
+    fn event(&self, _scratch: &mut (), _tally: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {
         let stages = self.program.stages().iter().enumerate();
         let filters: Vec<usize> =
             stages.filter(|(_, stage)| stage.filter.matches(event)).map(|(number, _)| number).collect();
-        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters, place, self.clock))
+        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters, at.place, self.clock))
     }
 }

@@ -1,12 +1,14 @@
 //! What the tests of `input` share: the corpus, a visitor that keeps everything, whole files read in one call. It checks nothing.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use evql::finding::{Damage, DamageKind};
 use evql::input::{
-    Finished, Opened, PieceReader, Position, RawRecord, ReaderKind, Seen, Source, SourceOptions, Visitor,
-    open,
+    Block, End, Finished, IntakeOptions, PieceReader, Position, RawRecord, ReaderKind, Seen, Sink, Source,
+    Visitor, take_in,
 };
 use evql::time::Timestamp;
 
@@ -87,24 +89,49 @@ pub fn source(path: &Path) -> Source {
     Source { path: path.to_owned(), name: path.to_string_lossy().into_owned(), ordinal: 0, named: true }
 }
 
-/// Reads all of `path`, a few chunks at a time.
+/// Tells a visitor of all that is read, a few chunks at a time, and keeps how each source ended.
+struct Reading<'a> {
+    reader: PieceReader,
+    visitor: &'a mut dyn Visitor,
+    ends: Vec<End>,
+}
+
+impl Sink for Reading<'_> {
+    fn room(&self) -> usize {
+        3
+    }
+
+    fn block(&mut self, source: &Arc<Source>, block: Block) -> ControlFlow<()> {
+        block.pieces().for_each(|piece| self.reader.read(&source.name, piece, self.visitor));
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, _: &Arc<Source>, end: End) -> ControlFlow<()> {
+        self.ends.push(end);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reads all of `files` and tells `visitor`; how each source ended.
+pub fn visit(
+    files: &[Source],
+    options: IntakeOptions,
+    kind: ReaderKind,
+    visitor: &mut dyn Visitor,
+) -> Vec<End> {
+    let mut reading = Reading { reader: PieceReader::new(kind), visitor, ends: Vec::new() };
+    take_in(files, options, &|_| (), &mut reading);
+    reading.ends
+}
+
+/// Reads all of `path`.
 #[track_caller]
 pub fn read(path: &Path, kind: ReaderKind) -> (Told, Finished) {
-    let mut file = match open(&source(path), SourceOptions { hash: true }) {
-        Opened::Log(file) => file,
-        other => panic!("{} is no log: {other:?}", path.display()),
-    };
-    let mut reader = PieceReader::new(kind);
     let mut told = Told::default();
-    let name = file.name().to_owned();
-    while let Some(block) = file.next_block(3) {
-        for piece in block.pieces() {
-            reader.read(&name, piece, &mut told);
-        }
-    }
-    let finished = file.finish();
+    let mut ends = visit(&[source(path)], IntakeOptions { hash: true }, kind, &mut told);
+    let Some(End::Read(finished)) = ends.pop() else { panic!("{} is no log: {ends:?}", path.display()) };
     told.damages.extend(finished.damages.iter().cloned());
-    (told, finished)
+    (told, *finished)
 }
 
 /// Writes `bytes` into a fresh file and reads it.

@@ -132,6 +132,7 @@ pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Sev
 fn source(name: &str, status: Status, problems: u64) -> SourceReport {
     let usable = matches!(status, Status::Read | Status::Partial);
     SourceReport {
+        kind: Some(SourceKind::Evtx),
         source: name.to_owned(),
         size: 1_118_208,
         modified: Some(at(90_000_000)),
@@ -318,6 +319,7 @@ pub fn hostile() -> Outcome {
     let all = ATTACKS.join(" ");
     outcome.rules = vec![hostile_rule(&all)];
     outcome.sources.push(SourceReport {
+        kind: Some(SourceKind::Evtx),
         source: all.clone(),
         sha256: Some(all.clone()),
         ..source("x", Status::Partial, 1)

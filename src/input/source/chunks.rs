@@ -82,7 +82,7 @@ impl ChunkStream {
     /// The next at most `max_chunks` chunks. `size_hint` tells how many bytes the file probably still holds.
     pub(super) fn next_block(
         &mut self,
-        tap: &mut Tap,
+        tap: &mut Tap<'_>,
         max_chunks: usize,
         size_hint: u64,
         damages: &mut Vec<Damage>,

@@ -141,8 +141,12 @@ fn detail(outcome: &Outcome) -> String {
 
 fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
     let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
-    let noted =
-        [(Status::Partial, "in part"), (Status::Unreadable, "unreadable"), (Status::Skipped, "skipped")];
+    let noted = [
+        (Status::Partial, "in part"),
+        (Status::Unreadable, "unreadable"),
+        (Status::Skipped, "skipped"),
+        (Status::NotReached, "not reached"),
+    ];
     let files: Vec<String> = noted
         .into_iter()
         .filter_map(|(status, word)| {
@@ -221,7 +225,7 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
     let lossy = outcome
         .sources
         .iter()
-        .filter(|source| matches!(source.status, Status::Partial | Status::Unreadable))
+        .filter(|source| matches!(source.status, Status::Partial | Status::Unreadable | Status::NotReached))
         .count();
     if lossy > 0 {
         lines.push(format!(
