@@ -7,6 +7,8 @@
 
 pub mod detect;
 pub mod evtx;
+pub mod export;
+pub mod json;
 pub mod record;
 pub mod source;
 pub mod walk;

@@ -13,8 +13,10 @@ use crate::time::Timestamp;
 
 use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
 use super::evtx::{Chunk, FileHeader};
+use super::export::{ExportedEvent, Format};
+use super::json::{self, JsonStream};
 use super::walk::Source;
-use super::xml::{EventStream, ExportedEvent};
+use super::xml::EventStream;
 
 mod chunks;
 
@@ -67,6 +69,7 @@ pub struct SourceFile {
 enum Content {
     Evtx(ChunkStream),
     Xml(EventStream),
+    Json(JsonStream),
 }
 
 /// What is known of a source once it is read.
@@ -97,6 +100,9 @@ impl SourceFile {
             tap.fill(&mut head, more);
             if chunk_beyond(&head) {
                 kind = Kind::EvtxWithoutHeader;
+            } else if json::begins_events(&head) {
+                // The first event's message may fill the short head.
+                kind = Kind::Json;
             }
         }
         if let Some(error) = &tap.error {
@@ -110,9 +116,12 @@ impl SourceFile {
             Kind::Evtx => Content::Evtx(ChunkStream::new(&name, head, true, &mut damages)),
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(&name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
+            Kind::Json => Content::Json(JsonStream::new(head)),
             Kind::Empty if expected => return no_evidence("the file is empty"),
             Kind::Other if expected => {
-                return no_evidence("its content is no event log, neither EVTX nor events exported as XML");
+                return no_evidence(
+                    "its content is no event log, neither EVTX nor events exported as XML or JSON",
+                );
             }
             Kind::Empty | Kind::Other => return Opened::Skipped(size),
         };
@@ -135,6 +144,9 @@ impl SourceFile {
             Content::Xml(events) => {
                 events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
             }
+            Content::Json(events) => {
+                events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
+            }
         }
     }
 
@@ -154,7 +166,7 @@ impl SourceFile {
         }
         let (chunks, header) = match &self.content {
             Content::Evtx(chunks) => (chunks.used(), chunks.header()),
-            Content::Xml(_) => (0, None),
+            Content::Xml(_) | Content::Json(_) => (0, None),
         };
         let sha256 = self.tap.hash.take().map(|hash| hex(&hash.finalize()));
         Finished { size: self.tap.read, modified, sha256, chunks, header, damages: self.damages }
@@ -170,7 +182,7 @@ pub struct Block {
 #[derive(Debug)]
 enum Pieces {
     Chunks { bytes: Vec<u8>, first: u64, stored: usize },
-    Events { text: String, ranges: Vec<Range<usize>>, first: u32 },
+    Events { format: Format, text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
 
 impl Block {
@@ -196,9 +208,10 @@ impl Block {
                 let stored = stored.saturating_sub(index.saturating_mul(CHUNK_SIZE)).min(CHUNK_SIZE);
                 Some(Piece::Chunk(Chunk { number, bytes, stored }))
             }
-            Pieces::Events { text, ranges, first } => {
+            Pieces::Events { format, text, ranges, first } => {
                 let number = first.saturating_add(u32::try_from(index).ok()?);
-                Some(Piece::Event(ExportedEvent { number, text: text.get(ranges.get(index)?.clone())? }))
+                let text = text.get(ranges.get(index)?.clone())?;
+                Some(Piece::Event(ExportedEvent { number, format: *format, text }))
             }
         }
     }
@@ -213,9 +226,9 @@ impl Block {
         Self { pieces: Pieces::Chunks { bytes, first, stored } }
     }
 
-    /// The events at `ranges` of `text`, the first of them number `first`.
-    pub(super) fn of_events(text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
-        Self { pieces: Pieces::Events { text, ranges, first } }
+    /// The events at `ranges` of `text`, written in `format`, the first of them number `first`.
+    pub(super) fn of_events(format: Format, text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
+        Self { pieces: Pieces::Events { format, text, ranges, first } }
     }
 }
 
@@ -224,7 +237,7 @@ impl Block {
 pub enum Piece<'a> {
     /// An EVTX chunk.
     Chunk(Chunk<'a>),
-    /// An `<Event>` of an export.
+    /// An event of an export.
     Event(ExportedEvent<'a>),
 }
 
