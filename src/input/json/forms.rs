@@ -21,13 +21,9 @@ pub(super) fn read(value: Json) -> Result<Option<RawRecord>, String> {
 }
 
 fn event(object: &Map<String, Json>) -> Result<RawRecord, String> {
-    if let Some(Json::Object(event)) = object.get("Event")
-        && event.contains_key("System")
-    {
-        return Ok(tree::read(event));
-    }
-    if matches!(object.get("System"), Some(Json::Object(_))) {
-        return Ok(tree::read(object));
+    let inner = object.get("Event").and_then(Json::as_object).unwrap_or(object);
+    if inner.get("System").is_some_and(Json::is_object) {
+        return Ok(tree::read(inner));
     }
     let names = |wanted: &[&str]| wanted.iter().any(|name| object.contains_key(*name));
     if names(&["winlog", "event_data"]) || object.keys().any(|name| name.starts_with("winlog.")) {

@@ -18,39 +18,35 @@ pub(super) fn parse(text: &str) -> Result<Json, String> {
 fn mended(text: &str) -> Option<String> {
     let mut mended = String::with_capacity(text.len());
     let mut changed = false;
+    let mut in_string = false;
     let mut rest = text;
-    while let Some(at) =
-        rest.find(|next: char| next == '\\' || next.is_ascii_control() && !next.is_ascii_whitespace())
-    {
-        let (plain, special) = rest.split_at_checked(at)?;
-        mended.push_str(plain);
-        let (length, text) = match special.strip_prefix('\\') {
-            None => (1, special.bytes().next().map(|byte| format!("\\u{byte:04x}"))),
-            Some(escape) => match half(escape) {
-                None => (escape.chars().next().map_or(1, |next| next.len_utf8().saturating_add(1)), None),
-                Some(0xD800..0xDC00)
-                    if escape
-                        .get(5..)
-                        .and_then(|next| half(next.strip_prefix('\\')?))
-                        .is_some_and(|low| (0xDC00..0xE000).contains(&low)) =>
-                {
-                    (12, None)
-                }
-                Some(_) => (6, Some("\\ufffd".to_owned())),
-            },
+    while let Some(next) = rest.chars().next() {
+        let (length, instead) = match next {
+            '\\' => escape(rest),
+            control if in_string && control.is_ascii_control() => {
+                (1, Some(format!("\\u{:04x}", u32::from(control))))
+            }
+            other => (other.len_utf8(), None),
         };
-        changed |= text.is_some();
-        mended.push_str(text.as_deref().or_else(|| special.get(..length))?);
-        rest = special.get(length..).unwrap_or_default();
+        in_string ^= next == '"';
+        changed |= instead.is_some();
+        mended.push_str(instead.as_deref().or_else(|| rest.get(..length))?);
+        rest = rest.get(length..)?;
     }
-    mended.push_str(rest);
     changed.then_some(mended)
 }
 
-/// The surrogate that `uXXXX` at the beginning of `escape` names.
-fn half(escape: &str) -> Option<u16> {
-    let unit = u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()?;
-    (0xD800..0xE000).contains(&unit).then_some(unit)
+/// How many bytes the escape takes that `text` begins with, and what is to stand for it if it is half a surrogate pair.
+fn escape(text: &str) -> (usize, Option<String>) {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (12, None),
+        (Some(0xD800..0xE000), _) => (6, Some("\\ufffd".to_owned())),
+        _ => (text.chars().take(2).map(char::len_utf8).sum(), None),
+    }
 }
 
 #[cfg(test)]
@@ -64,7 +60,7 @@ mod tests {
             (r#"{"a":"\udc00\ud83d\ude00\\ud800"}"#, "\u{FFFD}😀\\ud800"),
             (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{FFFD}😀"),
             ("{\"a\":\"x\0\u{1b}y\\ud8\"}", ""),
-            ("{\"a\":\"x\0\u{1b}y\"}", "x\0\u{1b}y"),
+            ("{\"a\":\t\"x\0\t\u{1b}y\"}", "x\0\t\u{1b}y"),
             ("{\"a\":\"\\ué\\", ""),
         ] {
             let value = parse(text).ok();
