@@ -8,16 +8,16 @@
 pub mod detect;
 pub mod evtx;
 pub mod export;
-pub mod json;
 pub mod record;
 pub mod source;
 pub mod walk;
-pub mod xml;
 
 mod bytes;
 mod event_xml;
+mod json;
 mod layout;
 mod visit;
+mod xml;
 
 pub use record::{Position, RawRecord, System};
 pub use source::{Block, Finished, Opened, Piece, SourceFile, SourceOptions, open};
