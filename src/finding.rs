@@ -260,6 +260,8 @@ pub enum SourceKind {
     Evtx,
     /// Events exported as XML: no checksums, no slack.
     Xml,
+    /// Events exported as JSON, by whatever tool: no checksums, no slack.
+    Json,
 }
 
 impl SourceKind {
@@ -268,6 +270,7 @@ impl SourceKind {
         match self {
             Self::Evtx => "evtx",
             Self::Xml => "xml",
+            Self::Json => "json",
         }
     }
 }

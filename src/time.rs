@@ -90,6 +90,11 @@ impl Timestamp {
         }
     }
 
+    /// `2024-03-01 10:00:00.123`: as Sysmon writes UtcTime.
+    pub fn to_sysmon(self) -> String {
+        self.to_iso_millis().trim_end_matches('Z').replace('T', " ")
+    }
+
     /// `20240301T100000Z`: for file names.
     pub fn to_compact(self) -> String {
         match self.to_jiff() {

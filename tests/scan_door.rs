@@ -50,7 +50,7 @@ fn an_interrupted_scan_writes_what_it_has_and_says_so() {
     assert_eq!((&run["interrupted"], &run["exit_code"]), (&Value::from(true), &Value::from(130)));
     assert_eq!(run["inputs"].as_array().map(Vec::len), Some(3_000));
     let last = &run["inputs"][2_999];
-    assert_eq!(last["status"], "unreadable");
+    assert_eq!(last["status"], "not_reached");
     assert!(last["size"].as_u64().is_some_and(|size| size > 0), "{last}");
     for name in ["findings.csv", "findings.jsonl", "report.html", "problems.csv"] {
         assert!(out.join(name).is_file(), "{name}");

@@ -1,6 +1,7 @@
 //! What a source is, by its first bytes and never by its name. It reads nothing itself.
 
 use super::bytes::slice_at;
+use super::json;
 
 /// Bytes of an EVTX file's header block (the chunks follow it).
 pub const FILE_HEADER_SIZE: usize = 4096;
@@ -27,6 +28,8 @@ pub enum Kind {
     EvtxWithoutHeader,
     /// Events exported as XML.
     Xml,
+    /// Events exported as JSON.
+    Json,
     /// None of these, as far as its head says.
     Other,
 }
@@ -41,6 +44,8 @@ pub fn detect(head: &[u8]) -> Kind {
         Kind::EvtxWithoutHeader
     } else if is_event_xml(head) {
         Kind::Xml
+    } else if json::begins_events(head) {
+        Kind::Json
     } else {
         Kind::Other
     }

@@ -137,7 +137,7 @@ fn no_log(source: &Source, looked: Looked<'_>, expected: bool, size: Option<u64>
     let reason = if empty {
         "the file is empty"
     } else {
-        "its content is no event log, neither EVTX nor events exported as XML"
+        "its content is no event log, neither EVTX nor events exported as XML or JSON"
     };
     let damage = Damage { kind: DamageKind::NotEvidence, ..failure(&source.name, reason) };
     let (size, sha256) = looked.tap.drain();

@@ -180,6 +180,7 @@ impl RawRecord {
     pub(super) fn clear(&mut self, spare: &mut Vec<String>) {
         spare.extend(self.data.drain(..).flat_map(|(name, text)| [name, text]));
         self.message = None;
+        self.document.clear();
         let old = std::mem::take(&mut self.system);
         let System { mut provider, mut channel, mut computer, .. } = old;
         for text in [&mut provider, &mut channel, &mut computer] {

@@ -7,16 +7,18 @@
 
 pub mod detect;
 pub mod evtx;
+pub mod export;
 pub mod intake;
 pub mod record;
 pub mod source;
 pub mod walk;
-pub mod xml;
 
 mod bytes;
 mod event_xml;
+mod json;
 mod layout;
 mod visit;
+mod xml;
 
 pub use intake::{End, IntakeOptions, Sink, take_in};
 pub use record::{Position, RawRecord, System};

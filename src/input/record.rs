@@ -11,6 +11,9 @@ pub struct RawRecord {
     pub data: Vec<(String, String)>,
     /// `RenderingInfo/Message`, where a forwarded or exported record carries it.
     pub message: Option<String>,
+    /// The leaves of an ECS document that stand outside `winlog`, as dotted path and text, in its order: what a pipeline made of the event's data, which
+    /// `data` then lacks. Values of one array share a path; objects in one have their number in it. Empty for any other record.
+    pub document: Vec<(String, String)>,
     /// Where in its source it stands.
     pub position: Position,
 }

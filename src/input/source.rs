@@ -11,7 +11,9 @@ use crate::time::Timestamp;
 
 use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
 use super::evtx::{Chunk, FileHeader};
-use super::xml::{EventStream, ExportedEvent};
+use super::export::{ExportedEvent, Format};
+use super::json::{self, JsonStream};
+use super::xml::EventStream;
 
 mod chunks;
 
@@ -49,6 +51,9 @@ impl<'a> Looked<'a> {
             tap.fill(&mut head, more);
             if chunk_beyond(&head) {
                 kind = Kind::EvtxWithoutHeader;
+            } else if json::begins_events(&head) {
+                // The first event's message may fill the short head.
+                kind = Kind::Json;
             }
         }
         match &tap.error {
@@ -73,6 +78,7 @@ pub struct SourceFile<'a> {
 enum Content {
     Evtx(ChunkStream),
     Xml(EventStream),
+    Json(JsonStream),
 }
 
 /// What is known of a source once it is read.
@@ -103,6 +109,7 @@ impl<'a> SourceFile<'a> {
             Kind::Evtx => Content::Evtx(ChunkStream::new(name, head, true, &mut damages)),
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
+            Kind::Json => Content::Json(JsonStream::new(head)),
             _ => return Err(Looked { tap, head, kind }),
         };
         Ok(Self { name: name.to_owned(), tap, content, size, damages })
@@ -113,6 +120,7 @@ impl<'a> SourceFile<'a> {
         match self.content {
             Content::Evtx(_) => SourceKind::Evtx,
             Content::Xml(_) => SourceKind::Xml,
+            Content::Json(_) => SourceKind::Json,
         }
     }
 
@@ -124,6 +132,9 @@ impl<'a> SourceFile<'a> {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
             }
             Content::Xml(events) => {
+                events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
+            }
+            Content::Json(events) => {
                 events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
             }
         }
@@ -138,7 +149,7 @@ impl<'a> SourceFile<'a> {
         let kind = self.kind();
         let (chunks, header) = match &self.content {
             Content::Evtx(chunks) => (chunks.used(), chunks.header()),
-            Content::Xml(_) => (0, None),
+            Content::Xml(_) | Content::Json(_) => (0, None),
         };
         let (size, sha256) = self.tap.finish();
         Finished { kind, size, modified: None, sha256, chunks, header, damages: self.damages }
@@ -154,7 +165,7 @@ pub struct Block {
 #[derive(Debug)]
 enum Pieces {
     Chunks { bytes: Vec<u8>, first: u64, stored: usize },
-    Events { text: String, ranges: Vec<Range<usize>>, first: u32 },
+    Events { format: Format, text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
 
 impl Block {
@@ -188,9 +199,10 @@ impl Block {
                 let stored = stored.saturating_sub(index.saturating_mul(CHUNK_SIZE)).min(CHUNK_SIZE);
                 Some(Piece::Chunk(Chunk { number, bytes, stored }))
             }
-            Pieces::Events { text, ranges, first } => {
+            Pieces::Events { format, text, ranges, first } => {
                 let number = first.saturating_add(u32::try_from(index).ok()?);
-                Some(Piece::Event(ExportedEvent { number, text: text.get(ranges.get(index)?.clone())? }))
+                let text = text.get(ranges.get(index)?.clone())?;
+                Some(Piece::Event(ExportedEvent { number, format: *format, text }))
             }
         }
     }
@@ -205,9 +217,9 @@ impl Block {
         Self { pieces: Pieces::Chunks { bytes, first, stored } }
     }
 
-    /// The events at `ranges` of `text`, the first of them number `first`.
-    pub(super) fn of_events(text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
-        Self { pieces: Pieces::Events { text, ranges, first } }
+    /// The events at `ranges` of `text`, written in `format`, the first of them number `first`.
+    pub(super) fn of_events(format: Format, text: String, ranges: Vec<Range<usize>>, first: u32) -> Self {
+        Self { pieces: Pieces::Events { format, text, ranges, first } }
     }
 }
 
@@ -216,7 +228,7 @@ impl Block {
 pub enum Piece<'a> {
     /// An EVTX chunk.
     Chunk(Chunk<'a>),
-    /// An `<Event>` of an export.
+    /// An event of an export.
     Event(ExportedEvent<'a>),
 }
 

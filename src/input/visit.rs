@@ -4,6 +4,8 @@ use crate::finding::Damage;
 use crate::time::Timestamp;
 
 use super::evtx::ChunkReader;
+use super::export::Format;
+use super::json;
 use super::record::{Position, RawRecord};
 use super::source::Piece;
 use super::xml;
@@ -63,7 +65,10 @@ impl PieceReader {
     pub fn read(&mut self, source: &str, piece: Piece<'_>, visitor: &mut dyn Visitor) {
         match piece {
             Piece::Chunk(chunk) => self.chunks.read(source, chunk, visitor),
-            Piece::Event(event) => xml::read_event(source, event, visitor),
+            Piece::Event(event) => match event.format {
+                Format::Xml => xml::read_event(source, event, visitor),
+                Format::Json => json::read_event(source, event, visitor),
+            },
         }
     }
 }

@@ -3,27 +3,16 @@
 
 use std::ops::Range;
 
-use crate::finding::{Damage, DamageKind};
+use crate::finding::Damage;
 
-use super::detect::CHUNK_SIZE;
 use super::event_xml;
+use super::export::{ExportedEvent, Format, MAX_EVENT, TextSource, cut_short, too_large, unreadable};
 use super::record::Position;
 use super::source::{Block, Tap};
 use super::visit::{Visitor, offer};
 
-/// Most bytes of UTF-8 that one event may take; a record in a log holds at most 64 KiB.
-const MAX_EVENT: usize = 16 << 20;
 const START: &str = "<Event";
 const END: &str = "</Event>";
-
-/// An `<Event>` of an export.
-#[derive(Debug, Clone, Copy)]
-pub struct ExportedEvent<'a> {
-    /// Its number in the export, from 0.
-    pub number: u32,
-    /// Its XML.
-    pub text: &'a str,
-}
 
 /// Reads `event` of the source that reports call `source`, and tells `visitor`.
 pub(super) fn read_event(source: &str, event: ExportedEvent<'_>, visitor: &mut dyn Visitor) {
@@ -32,45 +21,21 @@ pub(super) fn read_event(source: &str, event: ExportedEvent<'_>, visitor: &mut d
             record.position = Position { chunk: 0, record: event.number };
             offer(&mut record, visitor);
         }
-        Err(reason) => visitor.damage(Damage {
-            source: source.to_owned(),
-            chunk: None,
-            record: Some(u64::from(event.number)),
-            kind: DamageKind::Record,
-            reason: format!("the event cannot be read: {reason}"),
-            lost: true,
-        }),
+        Err(reason) => visitor.damage(unreadable(source, event, &reason)),
     }
 }
 
 /// An export's events, being found.
 #[derive(Debug)]
 pub(super) struct EventStream {
-    encoding: Encoding,
-    /// Bytes that are not text yet.
-    raw: Vec<u8>,
-    /// Text in which no whole event is left.
-    text: String,
+    source: TextSource,
     next: u32,
-    ended: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Utf8,
-    Utf16Le,
-    Utf16Be,
 }
 
 impl EventStream {
     /// Starts on a source that begins with `head`.
     pub(super) fn new(head: Vec<u8>) -> Self {
-        let encoding = match head.as_slice() {
-            [0xFF, 0xFE, ..] | [b'<', 0, ..] => Encoding::Utf16Le,
-            [0xFE, 0xFF, ..] | [0, b'<', ..] => Encoding::Utf16Be,
-            _ => Encoding::Utf8,
-        };
-        Self { encoding, raw: head, text: String::new(), next: 0, ended: false }
+        Self { source: TextSource::new(head), next: 0 }
     }
 
     /// The next block of events, read from at most `max_chunks` times 64 KiB where that holds any.
@@ -81,45 +46,25 @@ impl EventStream {
         max_chunks: usize,
         damages: &mut Vec<Damage>,
     ) -> Option<Block> {
-        let limit = max_chunks.max(1).saturating_mul(CHUNK_SIZE);
-        while !self.ended {
-            let before = self.raw.len();
-            tap.fill(&mut self.raw, limit);
-            self.ended = self.raw.len().saturating_sub(before) < limit;
-            self.decode();
-            let (mut ranges, rest) = events(&self.text);
-            let open = self.text.get(rest..).filter(|open| open.starts_with(START)).map_or(0, str::len);
+        while self.source.read(tap, max_chunks) {
+            let ended = self.source.ended();
+            let (mut ranges, rest) = events(self.source.text());
+            let open =
+                self.source.text().get(rest..).filter(|open| open.starts_with(START)).map_or(0, str::len);
             let mut used = rest;
-            if open > MAX_EVENT || self.ended && open > 0 {
-                let reason = if self.ended {
-                    "the export ends inside an event"
-                } else {
-                    "an event is larger than 16 MiB"
-                };
-                let kind = if self.ended { DamageKind::Truncated } else { DamageKind::Record };
-                damages.push(damage(name, kind, reason));
+            if open > MAX_EVENT || ended && open > 0 {
+                damages.push(if ended { cut_short(name) } else { too_large(name) });
                 used = rest.saturating_add(START.len());
             }
-            let kept = self.text.split_off(used.min(self.text.len()));
-            let text = std::mem::replace(&mut self.text, kept);
+            let text = self.source.take(used);
             if !ranges.is_empty() {
                 ranges.shrink_to_fit();
                 let first = self.next;
                 self.next = self.next.saturating_add(u32::try_from(ranges.len()).unwrap_or(u32::MAX));
-                return Some(Block::of_events(text, ranges, first));
+                return Some(Block::of_events(Format::Xml, text, ranges, first));
             }
         }
         None
-    }
-
-    /// Moves what is whole from `raw` to `text`. What is no text becomes U+FFFD.
-    fn decode(&mut self) {
-        let used = match self.encoding {
-            Encoding::Utf8 => decode_utf8(&self.raw, self.ended, &mut self.text),
-            Encoding::Utf16Le => decode_utf16(&self.raw, self.ended, u16::from_le_bytes, &mut self.text),
-            Encoding::Utf16Be => decode_utf16(&self.raw, self.ended, u16::from_be_bytes, &mut self.text),
-        };
-        self.raw.drain(..used.min(self.raw.len()));
     }
 }
 
@@ -164,50 +109,6 @@ fn without_partial_tag(text: &str) -> usize {
     text.get(tail..).and_then(|end| end.rfind('<')).map_or(text.len(), |at| tail.saturating_add(at))
 }
 
-/// Appends the UTF-8 in `raw` to `text` and returns how many bytes that took: all but a character that is not whole yet.
-fn decode_utf8(raw: &[u8], ended: bool, text: &mut String) -> usize {
-    let mut rest = raw;
-    loop {
-        let error = match str::from_utf8(rest) {
-            Ok(valid) => {
-                text.push_str(valid);
-                return raw.len();
-            }
-            Err(error) => error,
-        };
-        let (valid, after) = rest.split_at_checked(error.valid_up_to()).unwrap_or((rest, &[]));
-        text.push_str(str::from_utf8(valid).unwrap_or_default());
-        match error.error_len() {
-            None if !ended => return raw.len().saturating_sub(after.len()),
-            bad => {
-                text.push('\u{FFFD}');
-                rest = after.get(bad.unwrap_or(after.len())..).unwrap_or_default();
-            }
-        }
-    }
-}
-
-/// Appends the UTF-16 in `raw` to `text` and returns how many bytes that took: all but a character that is not whole yet.
-fn decode_utf16(raw: &[u8], ended: bool, unit: fn([u8; 2]) -> u16, text: &mut String) -> usize {
-    let (pairs, _) = raw.as_chunks::<2>();
-    let split_pair = pairs.last().is_some_and(|&last| (0xD800..0xDC00).contains(&unit(last)));
-    let whole = pairs.len().saturating_sub(usize::from(split_pair && !ended));
-    let units = pairs.iter().take(whole).map(|&pair| unit(pair));
-    text.extend(char::decode_utf16(units).map(|character| character.unwrap_or('\u{FFFD}')));
-    if ended { raw.len() } else { whole.saturating_mul(2) }
-}
-
-fn damage(source: &str, kind: DamageKind, reason: &str) -> Damage {
-    Damage {
-        source: source.to_owned(),
-        chunk: None,
-        record: None,
-        kind,
-        reason: reason.to_owned(),
-        lost: true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,21 +136,5 @@ mod tests {
             assert!(ranges.is_empty());
             assert_eq!(&text[rest..], kept, "{text}");
         }
-    }
-
-    #[test]
-    fn split_characters_wait_for_the_rest() {
-        let mut text = String::new();
-        assert_eq!(decode_utf8(b"a\xC3", false, &mut text), 1);
-        assert_eq!(decode_utf8(b"\xC3\xA9\xFF!", false, &mut text), 4);
-        assert_eq!(decode_utf8(b"\xC3", true, &mut text), 1);
-        assert_eq!(text, "aé\u{FFFD}!\u{FFFD}");
-
-        let mut text = String::new();
-        let raw = [0x61, 0, 0x3D, 0xD8, 0x00, 0xDE, 0x3D, 0xD8];
-        assert_eq!(decode_utf16(&raw[..4], false, u16::from_le_bytes, &mut text), 2);
-        assert_eq!(decode_utf16(&raw[2..7], false, u16::from_le_bytes, &mut text), 4);
-        assert_eq!(decode_utf16(&raw[6..], true, u16::from_le_bytes, &mut text), 2);
-        assert_eq!(text, "a😀\u{FFFD}");
     }
 }

@@ -1,5 +1,7 @@
 //! The one total order of events, and the identity by which copies of a record are known. It orders; it matches nothing.
 
+use sha2::{Digest, Sha256};
+
 use crate::finding::Clock;
 use crate::input::Position;
 use crate::sysmon::Event;
@@ -40,13 +42,16 @@ pub struct Place {
     pub position: Position,
 }
 
-/// What makes two records the same record: all of it from the `System` element.
+/// What makes two records the same record: all of it from the `System` element, where that has a record id. Times count in milliseconds, which is all
+/// that some exports keep.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     computer: String,
     channel: String,
     record_id: u64,
     created: Timestamp,
+    /// Of a record without an id, which some exports leave out, the hash of its data.
+    data: Option<[u8; 32]>,
 }
 
 impl Identity {
@@ -56,7 +61,18 @@ impl Identity {
             computer: event.computer().to_owned(),
             channel: event.channel().to_owned(),
             record_id: event.record_id(),
-            created: event.created(),
+            created: event.created().truncated_to_millis(),
+            data: event.system().record_id.is_none().then(|| data_hash(event)),
         }
     }
+}
+
+fn data_hash(event: &Event) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(event.event_id().to_le_bytes());
+    for text in event.data().iter().flat_map(|(name, text)| [name, text]) {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
 }

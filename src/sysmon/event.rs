@@ -42,6 +42,9 @@ impl Event {
             return None;
         }
         let plan = plan(raw.system.event_id);
+        if !raw.document.is_empty() {
+            super::restore::restore(&mut raw, plan.spec);
+        }
         let mut slots = [EMPTY; SLOTS];
         let mut expected = 0_usize;
         for (place, (name, text)) in raw.data.iter_mut().enumerate() {
@@ -87,6 +90,11 @@ impl Event {
     /// System/EventRecordID; 0 when the record has none.
     pub fn record_id(&self) -> u64 {
         self.raw.system.record_id.unwrap_or_default()
+    }
+
+    /// All data of the record, known to the table or not, as name and text. Those of an ECS document are back under Sysmon's names.
+    pub fn data(&self) -> &[(String, String)] {
+        &self.raw.data
     }
 
     /// System/Channel.

@@ -14,6 +14,7 @@ mod options;
 mod outline;
 mod plan;
 mod reference;
+mod restore;
 pub mod schema;
 
 pub use ecs::document;

@@ -75,6 +75,17 @@ pub(crate) fn status(number: &str) -> &str {
     rows.find(|(known, _)| *known == number).map_or(number, |(_, name)| name)
 }
 
+/// The number of the status called `name`; what is no status's name stays as it is.
+pub(crate) fn status_number(name: &str) -> &str {
+    let mut rows = STATUSES.lines().filter_map(|line| line.split_once('\t'));
+    rows.find(|(_, known)| *known == name).map_or(name, |(number, _)| number)
+}
+
+/// The number of the record type called `name`.
+pub(crate) fn record_type_number(name: &str) -> Option<u32> {
+    RECORD_TYPES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
+}
+
 /// One answer of QueryResults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Answer<'a> {

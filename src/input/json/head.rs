@@ -1,0 +1,124 @@
+//! Whether JSON begins like an export of events, told by the names in its first objects. It looks at no value.
+
+/// Objects that are looked at: with the action lines of a bulk request, the first event is the second.
+const OBJECTS: usize = 3;
+/// Deepest nesting and most names that are looked at.
+const MAX_DEPTH: usize = 64;
+const MAX_NAMES: usize = 4096;
+
+/// Whether `text`, the beginning of a source, holds the beginning of an event in one of the known forms.
+pub(super) fn recognise(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{FEFF}').trim_start();
+    if !text.starts_with(['{', '[']) && !text.starts_with("Record ") {
+        return false;
+    }
+    let paths = paths(text);
+    let has = |path: &str| {
+        paths.iter().any(|known| {
+            known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    let any = |paths: &[&str]| paths.iter().any(|path| has(path));
+    let tree =
+        has("Event.System") || has("System.EventID") && any(&["System.Provider", "System.TimeCreated"]);
+    let flat = has("EventID")
+        && any(&["Channel", "SourceName", "ProviderName", "Provider"])
+        && any(&["TimeCreated", "EventTime", "@timestamp", "UtcTime", "RecordNumber", "EventRecordID"]);
+    let ecs = has("winlog")
+        || has("@timestamp") && has("event.code") && has("event.provider")
+        || has("event_data") && has("source_name");
+    tree || flat || ecs
+}
+
+/// The dotted paths of the names in the first objects of `text`, those in arrays left out; a hit's `_source` counts as the object itself.
+fn paths(text: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    // For each open bracket the last name behind it; `None` for an array's.
+    let mut open: Vec<Option<&str>> = Vec::new();
+    let mut objects = 0_usize;
+    let mut rest = text;
+    while let Some((at, byte)) = rest.bytes().enumerate().find(|(_, byte)| b"{}[]\"".contains(byte)) {
+        let behind = rest.get(at.saturating_add(1)..).unwrap_or_default();
+        rest = behind;
+        match byte {
+            b'{' => open.push(Some("")),
+            b'[' if !open.is_empty() => open.push(None),
+            b'"' => {
+                let end = string_end(behind);
+                let name = behind.get(..end).unwrap_or_default();
+                rest = behind.get(end.saturating_add(1)..).unwrap_or_default();
+                if rest.trim_start().starts_with(':')
+                    && let Some(Some(last)) = open.last_mut()
+                {
+                    *last = name;
+                    paths.extend(path(&open));
+                }
+            }
+            _ => {
+                let ended = open.pop().is_some() && open.is_empty();
+                objects = objects.saturating_add(usize::from(ended));
+            }
+        }
+        if objects >= OBJECTS || open.len() > MAX_DEPTH || paths.len() > MAX_NAMES {
+            break;
+        }
+    }
+    paths
+}
+
+/// The present name's path; `None` within an array, and deeper than any form needs.
+fn path(open: &[Option<&str>]) -> Option<String> {
+    let names: Option<Vec<&str>> = open.iter().copied().collect();
+    let names = names.filter(|names| names.len() <= 4)?.join(".");
+    Some(names.strip_prefix("_source.").unwrap_or(&names).to_owned())
+}
+
+/// Where the string ends that `text` begins in.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_known_by_its_names() {
+        for text in [
+            r##"{"Event":{"#attributes":{"xmlns":"x"},"System":{"Provider":{"##,
+            "Record 1\n{\n  \"Event_attributes\": {},\n  \"Event\": {\n    \"System\": {",
+            r#"[{"System":{"Provider":{"Name":"x"},"EventID":{"Value":1}"#,
+            r#"{"@timestamp":"2024-03-01T10:00:00.000Z","winlog":{"#,
+            r#"{"_index":"x","_source":{"@timestamp":"","event":{"code":"1","provider":"#,
+            r#"{"create":{}}
+               {"@timestamp":"","event.code":"1","event.provider":"x""#,
+            r#"{"EventTime":"2020-01-01 00:00:00","EventID":1,"SourceName":"#,
+            r#"{"a\"b":"x","Channel":"Security","EventID":"4624","EventRecordID":"#,
+        ] {
+            assert!(recognise(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_no_log() {
+        for text in [
+            "",
+            "{}",
+            "[1,2]",
+            "[[[[",
+            r#"{"name":"x","EventID":1}"#,
+            r#"{"list":[{"winlog":{"channel":"x"}}]}"#,
+            r#"{"note":"\"winlog\":","a":{"Event":{"System":1}}}"#,
+            r#"{"@timestamp":"2024-03-01T10:00:00.000Z","event":{"kind":"event"}}"#,
+            r#"text {"winlog":1}"#,
+        ] {
+            assert!(!recognise(text), "{text}");
+        }
+    }
+}
