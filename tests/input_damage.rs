@@ -38,7 +38,7 @@ fn opened(name: &str, content: &[u8], named: bool) -> Result<(), Option<Damage>>
     std::fs::write(&path, content).expect("a file");
     let mut source = source(&path);
     source.named = named;
-    match open(&source, SourceOptions { hash: false }) {
+    match open(&source, SourceOptions { hash: false, carve: false }) {
         Opened::Log(_) => Ok(()),
         Opened::Skipped(size) => {
             assert_eq!(size, content.len() as u64);
@@ -71,7 +71,9 @@ fn what_is_no_log_is_told_of_when_it_should_be_one() {
 #[test]
 fn a_file_that_is_not_there_is_unreadable() {
     let gone = source(Path::new("/nowhere/log.evtx"));
-    let Opened::Failed(damage) = open(&gone, SourceOptions { hash: false }) else { panic!("opened") };
+    let Opened::Failed(damage) = open(&gone, SourceOptions { hash: false, carve: false }) else {
+        panic!("opened")
+    };
     assert_eq!((damage.kind, damage.lost), (DamageKind::Unreadable, true));
 }
 

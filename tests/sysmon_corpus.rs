@@ -41,7 +41,9 @@ impl Visitor for Collect {
 fn events_under(path: &Path) -> Vec<Event> {
     let mut collect = Collect::default();
     for source in input::walk(&[path.to_owned()], WalkOptions::default()).sources {
-        let Opened::Log(mut log) = input::open(&source, SourceOptions { hash: false }) else { continue };
+        let Opened::Log(mut log) = input::open(&source, SourceOptions { hash: false, carve: false }) else {
+            continue;
+        };
         let mut reader = PieceReader::new(ReaderKind::default());
         while let Some(block) = log.next_block(16) {
             block.pieces().for_each(|piece| reader.read(&source.name, piece, &mut collect));

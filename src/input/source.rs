@@ -16,15 +16,19 @@ use super::evtx::{Chunk, FileHeader};
 use super::walk::Source;
 use super::xml::{EventStream, ExportedEvent};
 
+mod carve;
 mod chunks;
 
+use carve::{CarveStream, CarvedChunk};
 use chunks::ChunkStream;
 
 /// How to read sources.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SourceOptions {
     /// Take the SHA-256 of every byte on the way.
     pub hash: bool,
+    /// Look for EVTX chunks at any byte of a source that is none of the known kinds.
+    pub carve: bool,
 }
 
 /// What became of opening a source.
@@ -49,7 +53,7 @@ pub fn open(source: &Source, options: SourceOptions) -> Opened {
     let reader = Tap { reader: Box::new(file), hash: options.hash.then(Sha256::new), read: 0, error: None };
     let file_name = source.name.rsplit('/').next().unwrap_or_default();
     let expected = source.named || file_name.to_ascii_lowercase().contains(".evtx");
-    SourceFile::start(source.name.clone(), reader, expected, Some((source.path.clone(), stat)))
+    SourceFile::start(source.name.clone(), reader, expected, options.carve, Some((source.path.clone(), stat)))
 }
 
 /// An event log that is being read.
@@ -66,6 +70,7 @@ pub struct SourceFile {
 #[derive(Debug)]
 enum Content {
     Evtx(ChunkStream),
+    Carved(CarveStream),
     Xml(EventStream),
 }
 
@@ -78,7 +83,7 @@ pub struct Finished {
     pub modified: Option<Timestamp>,
     /// SHA-256 of the bytes, lower-case hex; `None` when hashing was off.
     pub sha256: Option<String>,
-    /// EVTX chunks that are not unused space; 0 for an export.
+    /// EVTX chunks that are not unused space, or that were carved; 0 for an export.
     pub chunks: u64,
     /// The EVTX file header, where there is one.
     pub header: Option<FileHeader>,
@@ -87,8 +92,15 @@ pub struct Finished {
 }
 
 impl SourceFile {
-    /// Starts on `reader`. `expected` says that it was meant to be a log: then being none is a damage.
-    fn start(name: String, mut tap: Tap, expected: bool, file: Option<(PathBuf, Stat)>) -> Opened {
+    /// Starts on `reader`. `expected` says that it was meant to be a log: then being none is a damage. `carve` says that chunks are looked for
+    /// in what is none.
+    fn start(
+        name: String,
+        mut tap: Tap,
+        expected: bool,
+        carve: bool,
+        file: Option<(PathBuf, Stat)>,
+    ) -> Opened {
         let mut head = Vec::new();
         tap.fill(&mut head, HEAD_SIZE);
         let mut kind = detect(&head);
@@ -99,7 +111,12 @@ impl SourceFile {
                 kind = Kind::EvtxWithoutHeader;
             }
         }
-        if let Some(error) = &tap.error {
+        let carved = if carve && kind == Kind::Other {
+            CarveStream::find(&name, std::mem::take(&mut head), &mut tap)
+        } else {
+            None
+        };
+        if let Some(error) = tap.error.as_ref().filter(|_| carved.is_none()) {
             return Opened::Failed(failure(&name, &format!("cannot be read: {error}")));
         }
         let size = file.as_ref().map_or(tap.read, |(_, stat)| stat.size);
@@ -107,6 +124,7 @@ impl SourceFile {
             |reason: &str| Opened::Failed(Damage { kind: DamageKind::NotEvidence, ..failure(&name, reason) });
         let mut damages = Vec::new();
         let content = match kind {
+            _ if let Some(chunks) = carved => Content::Carved(chunks),
             Kind::Evtx => Content::Evtx(ChunkStream::new(&name, head, true, &mut damages)),
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(&name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
@@ -132,6 +150,7 @@ impl SourceFile {
             Content::Evtx(chunks) => {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
             }
+            Content::Carved(chunks) => chunks.next_block(&mut self.tap, max_chunks, &mut self.damages),
             Content::Xml(events) => {
                 events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
             }
@@ -154,6 +173,7 @@ impl SourceFile {
         }
         let (chunks, header) = match &self.content {
             Content::Evtx(chunks) => (chunks.used(), chunks.header()),
+            Content::Carved(chunks) => (chunks.found(), None),
             Content::Xml(_) => (0, None),
         };
         let sha256 = self.tap.hash.take().map(|hash| hex(&hash.finalize()));
@@ -170,6 +190,7 @@ pub struct Block {
 #[derive(Debug)]
 enum Pieces {
     Chunks { bytes: Vec<u8>, first: u64, stored: usize },
+    Carved(Vec<CarvedChunk>),
     Events { text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
 
@@ -178,6 +199,7 @@ impl Block {
     pub fn len(&self) -> usize {
         match &self.pieces {
             Pieces::Chunks { bytes, .. } => bytes.len() / CHUNK_SIZE,
+            Pieces::Carved(chunks) => chunks.len(),
             Pieces::Events { ranges, .. } => ranges.len(),
         }
     }
@@ -194,8 +216,9 @@ impl Block {
                 let bytes = bytes.chunks_exact(CHUNK_SIZE).nth(index)?;
                 let number = first.saturating_add(u64::try_from(index).ok()?);
                 let stored = stored.saturating_sub(index.saturating_mul(CHUNK_SIZE)).min(CHUNK_SIZE);
-                Some(Piece::Chunk(Chunk { number, bytes, stored }))
+                Some(Piece::Chunk(Chunk { number, bytes, stored, carved: false }))
             }
+            Pieces::Carved(chunks) => chunks.get(index).map(|chunk| Piece::Chunk(chunk.piece())),
             Pieces::Events { text, ranges, first } => {
                 let number = first.saturating_add(u32::try_from(index).ok()?);
                 Some(Piece::Event(ExportedEvent { number, text: text.get(ranges.get(index)?.clone())? }))
@@ -211,6 +234,11 @@ impl Block {
     /// Whole chunks from number `first`, of which the file holds the first `stored` bytes.
     pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, stored: usize) -> Self {
         Self { pieces: Pieces::Chunks { bytes, first, stored } }
+    }
+
+    /// Chunks that were carved.
+    fn of_carved(chunks: Vec<CarvedChunk>) -> Self {
+        Self { pieces: Pieces::Carved(chunks) }
     }
 
     /// The events at `ranges` of `text`, the first of them number `first`.
@@ -318,7 +346,7 @@ mod tests {
 
     fn start(reader: Box<dyn Read + Send>) -> Opened {
         let tap = Tap { reader, hash: Some(Sha256::new()), read: 0, error: None };
-        SourceFile::start("log".to_owned(), tap, true, None)
+        SourceFile::start("log".to_owned(), tap, true, false, None)
     }
 
     /// Reads to the end; the numbers of the chunks and what is known then.
@@ -368,7 +396,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(&log(2)).expect("written");
         let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
-        let opened = open(&source, SourceOptions { hash: false });
+        let opened = open(&source, SourceOptions { hash: false, carve: false });
         file.write_all(&log(1)[FILE_HEADER_SIZE..]).expect("written");
         let (chunks, finished) = drain(opened, 64);
         assert_eq!(chunks.len(), 3);

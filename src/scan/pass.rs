@@ -50,6 +50,10 @@ pub struct PassOptions {
     pub reader: ReaderKind,
     /// Whether sources are hashed on the way.
     pub hash: bool,
+    /// Whether records are also taken from where no header tells of any.
+    pub recover: bool,
+    /// Whether chunks are looked for in sources that are no evidence by their beginning.
+    pub carve: bool,
     /// How Sysmon is mapped to ECS.
     pub mapping: sysmon::Options,
 }
@@ -73,7 +77,7 @@ pub fn pass<W: Worker>(
     pool.install(|| {
         let threads = rayon::current_num_threads();
         let mut feed = Feed::new(sources, options, observer, threads * CHUNKS_PER_THREAD);
-        let desks: Vec<Desk<W>> = (0..threads).map(|_| Desk::new(options.reader, worker)).collect();
+        let desks: Vec<Desk<W>> = (0..threads).map(|_| Desk::new(options, worker)).collect();
         let mut ledger = Ledger::default();
         let mut batch = feed.next_batch();
         while !batch.is_empty() && !interrupt.load(Ordering::Relaxed) {
@@ -169,7 +173,7 @@ impl<'a> Feed<'a> {
     }
 
     fn start(&mut self, source: &Source, batch: &mut Batch) {
-        match input::open(source, SourceOptions { hash: self.options.hash }) {
+        match input::open(source, SourceOptions { hash: self.options.hash, carve: self.options.carve }) {
             Opened::Log(file) => {
                 self.open = Some((source.ordinal, Arc::from(source.name.as_str()), file));
                 return;
@@ -198,8 +202,12 @@ struct PieceOut<T> {
 struct Desk<W: Worker>(Mutex<(PieceReader, W::Scratch)>);
 
 impl<W: Worker> Desk<W> {
-    fn new(reader: ReaderKind, worker: &W) -> Self {
-        Self(Mutex::new((PieceReader::new(reader), worker.scratch())))
+    fn new(options: &PassOptions, worker: &W) -> Self {
+        let reader = match options.recover {
+            true => PieceReader::recovering(options.reader),
+            false => PieceReader::new(options.reader),
+        };
+        Self(Mutex::new((reader, worker.scratch())))
     }
 }
 
@@ -269,7 +277,9 @@ impl<W: Worker> Visitor for Visit<'_, W> {
         let place = Place { source: self.out.source, position: record.position };
         let record_id = record.system.record_id;
         let Some(event) = Event::from_raw(std::mem::take(record), self.mapping) else { return };
-        for reason in event.problems() {
+        // Of a recovered event nothing is missed: it is more than the log tells of.
+        let problems = if event.is_recovered() { Vec::new() } else { event.problems() };
+        for reason in problems {
             let (chunk, kind) = (Some(place.position.chunk), DamageKind::Field);
             let source = self.name.to_owned();
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });

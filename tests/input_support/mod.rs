@@ -90,7 +90,7 @@ pub fn source(path: &Path) -> Source {
 /// Reads all of `path`, a few chunks at a time.
 #[track_caller]
 pub fn read(path: &Path, kind: ReaderKind) -> (Told, Finished) {
-    let mut file = match open(&source(path), SourceOptions { hash: true }) {
+    let mut file = match open(&source(path), SourceOptions { hash: true, carve: false }) {
         Opened::Log(file) => file,
         other => panic!("{} is no log: {other:?}", path.display()),
     };
