@@ -258,6 +258,8 @@ pub struct Damage {
 pub enum SourceKind {
     /// An event log, as Windows writes it.
     Evtx,
+    /// Something else that chunks of event logs were found in.
+    Carved,
     /// Events exported as XML: no checksums, no slack.
     Xml,
     /// Events exported as JSON, by whatever tool: no checksums, no slack.
@@ -269,6 +271,7 @@ impl SourceKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Evtx => "evtx",
+            Self::Carved => "carved",
             Self::Xml => "xml",
             Self::Json => "json",
         }

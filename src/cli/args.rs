@@ -67,6 +67,12 @@ pub struct EvidenceArgs {
     /// Event logs: files or folders (searched recursively). What is an EVTX is decided by its content, not its name.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Also take records from the slack of logs and from chunks whose header is destroyed; they are marked as recovered and never displace a live one.
+    #[arg(long)]
+    pub recover: bool,
+    /// Also look for chunks of event logs, at any byte, in files that are none: disk images, memory dumps, unallocated space.
+    #[arg(long)]
+    pub carve: bool,
     /// Follow symbolic links inside folders.
     #[arg(long)]
     pub follow_links: bool,

@@ -32,8 +32,14 @@ impl Evidence {
             ReaderChoice::Fast => ReaderKind::Fast,
             ReaderChoice::Xml => ReaderKind::Xml,
         };
-        let options =
-            PassOptions { threads: threads(args.threads), reader, hash, mapping: mapping(&args.mapping) };
+        let options = PassOptions {
+            threads: threads(args.threads),
+            reader,
+            hash,
+            recover: false,
+            carve: false,
+            mapping: mapping(&args.mapping),
+        };
         Self { sources: walked.sources, damages: walked.damages, options }
     }
 

@@ -18,6 +18,8 @@ use super::walk::Source;
 pub struct IntakeOptions {
     /// Take the SHA-256 of every source on the way.
     pub hash: bool,
+    /// Look for EVTX chunks at any byte of a source that is none of the known kinds.
+    pub carve: bool,
 }
 
 /// How a source ended.
@@ -109,7 +111,7 @@ impl Intake<'_> {
                 return End::Failed { damage, size: size.unwrap_or_default(), sha256: None };
             }
         };
-        let mut log = match SourceFile::new(&source.name, looked, size) {
+        let mut log = match SourceFile::new(&source.name, looked, size, self.options.carve) {
             Ok(log) => log,
             Err(other) => return no_log(source, other, expected, size),
         };
@@ -210,7 +212,7 @@ mod tests {
         file.write_all(b"<Events><Event></Event></Events>").expect("written");
         let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
         let mut sink = Meddler(file.reopen().expect("opened again"), Vec::new());
-        let begun = take_in(&[source], IntakeOptions { hash: false }, &|_| (), &mut sink);
+        let begun = take_in(&[source], IntakeOptions { hash: false, carve: false }, &|_| (), &mut sink);
         assert_eq!(begun, 1);
         let [End::Read(finished)] = sink.1.as_slice() else { panic!("{:?}", sink.1) };
         let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();

@@ -16,12 +16,14 @@ pub struct RawRecord {
     pub document: Vec<(String, String)>,
     /// Where in its source it stands.
     pub position: Position,
+    /// Whether it was recovered: from slack, from where no chunk begins, or from a chunk that was carved. It may have been deleted or overwritten in part.
+    pub recovered: bool,
 }
 
 /// Where a record stands in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
-    /// The chunk's number from 0 (an export has one chunk, 0).
+    /// The chunk's number from 0 (an export has one chunk, 0); of a carved chunk the byte of the source at which it begins.
     pub chunk: u64,
     /// The record's number within its chunk, from 0.
     pub record: u32,

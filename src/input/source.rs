@@ -15,12 +15,14 @@ use super::export::{ExportedEvent, Format};
 use super::json::{self, JsonStream};
 use super::xml::EventStream;
 
+mod carve;
 mod chunks;
 
+use carve::{CarveStream, CarvedChunk};
 use chunks::ChunkStream;
 
 /// How to read sources.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SourceOptions {
     /// Take the SHA-256 of every byte on the way.
     pub hash: bool,
@@ -77,6 +79,7 @@ pub struct SourceFile<'a> {
 #[derive(Debug)]
 enum Content {
     Evtx(ChunkStream),
+    Carved(CarveStream),
     Xml(EventStream),
     Json(JsonStream),
 }
@@ -92,7 +95,7 @@ pub struct Finished {
     pub modified: Option<Timestamp>,
     /// SHA-256 of the bytes, lower-case hex; `None` when hashing was off.
     pub sha256: Option<String>,
-    /// EVTX chunks that are not unused space; 0 for an export.
+    /// EVTX chunks that are not unused space, or that were carved; 0 for an export.
     pub chunks: u64,
     /// The EVTX file header, where there is one.
     pub header: Option<FileHeader>,
@@ -101,15 +104,25 @@ pub struct Finished {
 }
 
 impl<'a> SourceFile<'a> {
-    /// The log that `looked` found, which holds `size` bytes as far as is known; `None` when it is no log.
-    pub(super) fn new(name: &str, looked: Looked<'a>, size: Option<u64>) -> Result<Self, Looked<'a>> {
-        let Looked { tap, head, kind } = looked;
+    /// The log that `looked` found, which holds `size` bytes as far as is known; `Err` when it is no log. `carve` says that chunks are looked for in
+    /// what is none.
+    pub(super) fn new(
+        name: &str,
+        looked: Looked<'a>,
+        size: Option<u64>,
+        carve: bool,
+    ) -> Result<Self, Looked<'a>> {
+        let Looked { mut tap, head, kind } = looked;
         let mut damages = Vec::new();
         let content = match kind {
             Kind::Evtx => Content::Evtx(ChunkStream::new(name, head, true, &mut damages)),
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
             Kind::Json => Content::Json(JsonStream::new(head)),
+            Kind::Other if carve => match CarveStream::find(name, head, &mut tap) {
+                Some(chunks) => Content::Carved(chunks),
+                None => return Err(Looked { tap, head: Vec::new(), kind }),
+            },
             _ => return Err(Looked { tap, head, kind }),
         };
         Ok(Self { name: name.to_owned(), tap, content, size, damages })
@@ -119,6 +132,7 @@ impl<'a> SourceFile<'a> {
     pub fn kind(&self) -> SourceKind {
         match self.content {
             Content::Evtx(_) => SourceKind::Evtx,
+            Content::Carved(_) => SourceKind::Carved,
             Content::Xml(_) => SourceKind::Xml,
             Content::Json(_) => SourceKind::Json,
         }
@@ -131,6 +145,7 @@ impl<'a> SourceFile<'a> {
             Content::Evtx(chunks) => {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
             }
+            Content::Carved(chunks) => chunks.next_block(&mut self.tap, max_chunks, &mut self.damages),
             Content::Xml(events) => {
                 events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
             }
@@ -149,6 +164,7 @@ impl<'a> SourceFile<'a> {
         let kind = self.kind();
         let (chunks, header) = match &self.content {
             Content::Evtx(chunks) => (chunks.used(), chunks.header()),
+            Content::Carved(chunks) => (chunks.found(), None),
             Content::Xml(_) | Content::Json(_) => (0, None),
         };
         let (size, sha256) = self.tap.finish();
@@ -165,6 +181,7 @@ pub struct Block {
 #[derive(Debug)]
 enum Pieces {
     Chunks { bytes: Vec<u8>, first: u64, stored: usize },
+    Carved(Vec<CarvedChunk>),
     Events { format: Format, text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
 
@@ -173,6 +190,7 @@ impl Block {
     pub fn len(&self) -> usize {
         match &self.pieces {
             Pieces::Chunks { bytes, .. } => bytes.len() / CHUNK_SIZE,
+            Pieces::Carved(chunks) => chunks.len(),
             Pieces::Events { ranges, .. } => ranges.len(),
         }
     }
@@ -181,6 +199,7 @@ impl Block {
     pub fn chunks(&self) -> usize {
         match &self.pieces {
             Pieces::Chunks { bytes, .. } => (bytes.len() / CHUNK_SIZE).max(1),
+            Pieces::Carved(chunks) => chunks.len().max(1),
             Pieces::Events { text, .. } => text.len().div_ceil(CHUNK_SIZE).max(1),
         }
     }
@@ -197,8 +216,9 @@ impl Block {
                 let bytes = bytes.chunks_exact(CHUNK_SIZE).nth(index)?;
                 let number = first.saturating_add(u64::try_from(index).ok()?);
                 let stored = stored.saturating_sub(index.saturating_mul(CHUNK_SIZE)).min(CHUNK_SIZE);
-                Some(Piece::Chunk(Chunk { number, bytes, stored }))
+                Some(Piece::Chunk(Chunk { number, bytes, stored, carved: false }))
             }
+            Pieces::Carved(chunks) => chunks.get(index).map(|chunk| Piece::Chunk(chunk.piece())),
             Pieces::Events { format, text, ranges, first } => {
                 let number = first.saturating_add(u32::try_from(index).ok()?);
                 let text = text.get(ranges.get(index)?.clone())?;
@@ -215,6 +235,11 @@ impl Block {
     /// Whole chunks from number `first`, of which the file holds the first `stored` bytes.
     pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, stored: usize) -> Self {
         Self { pieces: Pieces::Chunks { bytes, first, stored } }
+    }
+
+    /// Chunks that were carved.
+    fn of_carved(chunks: Vec<CarvedChunk>) -> Self {
+        Self { pieces: Pieces::Carved(chunks) }
     }
 
     /// The events at `ranges` of `text`, written in `format`, the first of them number `first`.
@@ -328,7 +353,7 @@ mod tests {
 
     fn start(reader: impl Read + 'static) -> Result<SourceFile<'static>, String> {
         let looked = Looked::at(Box::new(reader), SourceOptions { hash: true })?;
-        SourceFile::new("log", looked, None).map_err(|looked| format!("{:?}", looked.kind))
+        SourceFile::new("log", looked, None, false).map_err(|looked| format!("{:?}", looked.kind))
     }
 
     /// Reads to the end; the numbers of the chunks and what is known then.

@@ -37,6 +37,8 @@ pub struct Seen<'a> {
     pub computer: &'a str,
     /// Where in its source it stands.
     pub position: Position,
+    /// Whether it was recovered, as [`RawRecord::recovered`] says.
+    pub recovered: bool,
 }
 
 /// Who is told what a piece of a source holds, in the order it holds it.
@@ -58,7 +60,14 @@ pub struct PieceReader {
 impl PieceReader {
     /// A reader that decodes EVTX records with `kind`.
     pub fn new(kind: ReaderKind) -> Self {
-        Self { chunks: ChunkReader::new(kind) }
+        Self { chunks: ChunkReader::new(kind, false) }
+    }
+
+    /// A reader that also looks for records where no header tells of any: behind the live records of a chunk, between them, and where no chunk begins.
+    /// It hands them over as recovered, after the live ones of the same chunk, unless one of those is the same record. What cannot be read there is no
+    /// damage, and what is told of live records stays as it is.
+    pub fn recovering(kind: ReaderKind) -> Self {
+        Self { chunks: ChunkReader::new(kind, true) }
     }
 
     /// Reads `piece` of the source that reports call `source`, and tells `visitor`.
@@ -84,6 +93,7 @@ pub(super) fn offer(record: &mut RawRecord, visitor: &mut dyn Visitor) {
         channel: &system.channel,
         computer: &system.computer,
         position: record.position,
+        recovered: record.recovered,
     };
     if visitor.seen(&seen) {
         visitor.record(record);

@@ -29,9 +29,11 @@ impl Candidate {
     }
 }
 
-/// Sorts `candidates` by the one total order and drops the copies of each record; the first copy by that order stays and knows of the others.
+/// Sorts `candidates` by the one total order and drops the copies of each record; of the copies the first live one by that order stays, or
+/// the first when all were recovered, and knows of the others.
 pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates.sort_by(|a, b| a.order.cmp(&b.order));
+    let live_first = |a: &Order, b: &Order| (a.is_recovered(), a).cmp(&(b.is_recovered(), b));
+    candidates.sort_by(|a, b| live_first(&a.order, &b.order));
     let mut seen: HashMap<Identity, usize> = HashMap::new();
     let mut merged: Vec<Candidate> = Vec::new();
     for candidate in candidates {
@@ -44,6 +46,7 @@ pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
             }
         }
     }
+    merged.sort_by(|a, b| a.order.cmp(&b.order));
     merged
 }
 

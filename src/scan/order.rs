@@ -7,13 +7,14 @@ use crate::input::Position;
 use crate::sysmon::Event;
 use crate::time::Timestamp;
 
-/// Where an event stands in the one total order: clock, record, host, then where it was read.
+/// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     /// The time by the clock that was asked for.
     pub time: Timestamp,
     record_id: u64,
     host: String,
+    recovered: bool,
     place: Place,
 }
 
@@ -24,7 +25,18 @@ impl Order {
             Clock::Created => event.created(),
             Clock::Utc => event.timestamp().truncated_to_millis(),
         };
-        Self { time, record_id: event.record_id(), host: event.computer().to_owned(), place }
+        Self {
+            time,
+            record_id: event.record_id(),
+            host: event.computer().to_owned(),
+            recovered: event.is_recovered(),
+            place,
+        }
+    }
+
+    /// Whether the event was recovered.
+    pub fn is_recovered(&self) -> bool {
+        self.recovered
     }
 
     /// Where the event was read.

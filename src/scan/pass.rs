@@ -80,6 +80,10 @@ pub struct PassOptions {
     pub reader: ReaderKind,
     /// Whether sources are hashed on the way.
     pub hash: bool,
+    /// Whether records are also taken from where no header tells of any.
+    pub recover: bool,
+    /// Whether chunks are looked for in sources that are no evidence by their beginning.
+    pub carve: bool,
     /// How Sysmon is mapped to ECS.
     pub mapping: sysmon::Options,
 }
@@ -100,8 +104,7 @@ pub fn pass<W: Worker>(
         .num_threads(options.threads)
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
-    let desks: Vec<Desk<W>> =
-        (0..pool.current_num_threads()).map(|_| Desk::new(options.reader, worker)).collect();
+    let desks: Vec<Desk<W>> = (0..pool.current_num_threads()).map(|_| Desk::new(options, worker)).collect();
     let work = Work { desks: &desks, worker, mapping: &options.mapping, observer };
     pool.scope(|scope| {
         let mut press = Press {
@@ -115,7 +118,7 @@ pub fn pass<W: Worker>(
             ledger: Ledger::default(),
             error: None,
         };
-        let intake = IntakeOptions { hash: options.hash };
+        let intake = IntakeOptions { hash: options.hash, carve: options.carve };
         let begun = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
         press.finish(files.get(begun..).unwrap_or_default())
     })
@@ -133,8 +136,12 @@ struct Work<'a, W: Worker> {
 struct Desk<W: Worker>(Mutex<(PieceReader, W::Scratch)>);
 
 impl<W: Worker> Desk<W> {
-    fn new(reader: ReaderKind, worker: &W) -> Self {
-        Self(Mutex::new((PieceReader::new(reader), worker.scratch())))
+    fn new(options: &PassOptions, worker: &W) -> Self {
+        let reader = match options.recover {
+            true => PieceReader::recovering(options.reader),
+            false => PieceReader::new(options.reader),
+        };
+        Self(Mutex::new((reader, worker.scratch())))
     }
 }
 
@@ -307,7 +314,9 @@ impl<W: Worker> Visitor for Visit<'_, W> {
         let place = Place { source: source.ordinal, position: record.position };
         let record_id = record.system.record_id;
         let Some(event) = Event::from_raw(std::mem::take(record), self.work.mapping) else { return };
-        for reason in event.problems() {
+        // Of a recovered event nothing is missed: it is more than the log tells of.
+        let problems = if event.is_recovered() { Vec::new() } else { event.problems() };
+        for reason in problems {
             let (chunk, kind) = (Some(place.position.chunk), DamageKind::Field);
             let source = source.name.clone();
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });

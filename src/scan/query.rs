@@ -35,7 +35,8 @@ pub enum Answer {
 }
 
 /// Asks `program`, compiled against Sysmon's schema, of all `sources`. An event query without pipes is answered while the evidence is read, in its
-/// order; anything else when all of it is read, in the order of time by `clock`. The same record in several sources counts once.
+/// order, its recovered events at the end; anything else when all of it is read, in the order of time by `clock`. The same record in several sources
+/// counts once.
 ///
 /// # Errors
 /// What `answer` breaks off with; [`Error::Usage`] when the threads cannot be started.
@@ -50,14 +51,7 @@ pub fn query(
 ) -> Result<Read> {
     let asker = Asker::new(program, clock, &options.mapping);
     if program.form() == Form::Event && program.pipes().is_empty() {
-        let mut seen = HashSet::new();
-        return pass(sources, options, &asker, observer, interrupt, &mut |_, given| {
-            given
-                .outs
-                .into_iter()
-                .filter(|candidate| seen.insert(Identity::of(&candidate.event)))
-                .try_for_each(|candidate| answer(Answer::Event(text(&candidate.event))))
-        });
+        return stream(sources, options, &asker, observer, interrupt, answer);
     }
     let mut candidates = Vec::new();
     let read = pass(sources, options, &asker, observer, interrupt, &mut |_, given| {
@@ -72,6 +66,33 @@ pub fn query(
         }
     }
     Ok(read)
+}
+
+/// Answers while the evidence is read. Recovered events wait for its end: a live one that comes later may be the same record.
+fn stream(
+    sources: &[Source],
+    options: &PassOptions,
+    asker: &Asker<'_>,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+    answer: &mut (dyn FnMut(Answer) -> ControlFlow<Error> + Send),
+) -> Result<Read> {
+    let mut recovered = Vec::new();
+    let mut seen = HashSet::new();
+    let mut tell = |candidate: Candidate| match seen.insert(Identity::of(&candidate.event)) {
+        true => answer(Answer::Event(text(&candidate.event))),
+        false => ControlFlow::Continue(()),
+    };
+    let read = pass(sources, options, asker, observer, interrupt, &mut |_, given| {
+        let (late, live) =
+            given.outs.into_iter().partition::<Vec<_>, _>(|candidate| candidate.order.is_recovered());
+        recovered.extend(late);
+        live.into_iter().try_for_each(&mut tell)
+    })?;
+    match recovered.into_iter().try_for_each(tell) {
+        ControlFlow::Continue(()) => Ok(read),
+        ControlFlow::Break(error) => Err(error),
+    }
 }
 
 /// Asks `program`, compiled against the documents' own schema, of `documents`. Answers come in the order of time, tiebreaker and place; a sample takes

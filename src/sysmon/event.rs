@@ -67,6 +67,11 @@ impl Event {
         self.raw
     }
 
+    /// Whether its record was recovered, as [`RawRecord::recovered`] says.
+    pub fn is_recovered(&self) -> bool {
+        self.raw.recovered
+    }
+
     /// Sysmon's event id.
     pub fn event_id(&self) -> u32 {
         self.raw.system.event_id

@@ -117,7 +117,14 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
     let mapping = sysmon::Options::default();
     let set = scan::RuleSet::new(compiled.collect(), &mapping);
     let walked = input::walk(paths, input::WalkOptions::default());
-    let pass = scan::PassOptions { threads: 2, reader: input::ReaderKind::Fast, hash: false, mapping };
+    let pass = scan::PassOptions {
+        threads: 2,
+        reader: input::ReaderKind::Fast,
+        hash: false,
+        recover: false,
+        carve: false,
+        mapping,
+    };
     let options = scan::ScanOptions { clock, pass };
     let calm = std::sync::atomic::AtomicBool::new(false);
     scan::scan(&walked.sources, walked.damages, &set, &options, &scan::Unobserved, &calm).expect("a scan")

@@ -5,6 +5,8 @@ use crate::input::detect::{CHUNK_MAGIC, CHUNK_SIZE};
 
 /// Bytes of a chunk before its first record.
 pub(super) const CHUNK_HEADER_SIZE: usize = 512;
+/// The size that a chunk's header states of itself, without the tables behind it.
+const STATED_SIZE: u32 = 128;
 /// The header flag that says that no checksums were written.
 const NO_CRC32: u32 = 4;
 
@@ -62,31 +64,43 @@ pub(super) struct ChunkHeader {
     pub(super) free_offset: u32,
     /// Whether the header's CRC32 fits, or none was written.
     pub(super) header_ok: bool,
-    /// Whether the records' CRC32 fits, or none was written.
-    pub(super) records_ok: bool,
+    /// The records' CRC32; `None` when none was written.
+    records_crc: Option<u32>,
+    /// Whether the header's fields are such as a chunk can have.
+    pub(super) plausible: bool,
 }
 
 impl ChunkHeader {
     /// The header of `chunk`; `None` when it has no chunk's magic.
     pub(super) fn parse(chunk: &[u8]) -> Option<Self> {
-        if !chunk.starts_with(CHUNK_MAGIC) || chunk.len() != CHUNK_SIZE {
+        if !chunk.starts_with(CHUNK_MAGIC) {
             return None;
         }
+        let last_offset = u32_at(chunk, 44)?;
         let free_offset = u32_at(chunk, 48)?;
         let no_checksums = u32_at(chunk, 120)? & NO_CRC32 != 0;
         let mut header = crc32fast::Hasher::new();
         header.update(slice_at(chunk, 0, 120)?);
         header.update(slice_at(chunk, 128, 384)?);
-        let records = usize::try_from(free_offset).ok().and_then(|end| chunk.get(CHUNK_HEADER_SIZE..end));
         let records_crc = u32_at(chunk, 52)?;
+        let ends_inside =
+            usize::try_from(free_offset).is_ok_and(|end| (CHUNK_HEADER_SIZE..=CHUNK_SIZE).contains(&end));
         Some(Self {
             first_id: u64_at(chunk, 24)?,
             last_id: u64_at(chunk, 32)?,
-            last_offset: u32_at(chunk, 44)?,
+            last_offset,
             free_offset,
             header_ok: no_checksums || header.finalize() == u32_at(chunk, 124)?,
-            records_ok: no_checksums
-                || records.is_some_and(|records| crc32fast::hash(records) == records_crc),
+            records_crc: (!no_checksums).then_some(records_crc),
+            plausible: u32_at(chunk, 40)? == STATED_SIZE && ends_inside && last_offset < free_offset,
         })
+    }
+
+    /// Whether the CRC32 of the records in `chunk`, whose header this is, fits, or none was written.
+    pub(super) fn records_ok(&self, chunk: &[u8]) -> bool {
+        let Some(told) = self.records_crc else { return true };
+        let records =
+            usize::try_from(self.free_offset).ok().and_then(|end| chunk.get(CHUNK_HEADER_SIZE..end));
+        records.is_some_and(|records| crc32fast::hash(records) == told)
     }
 }

@@ -6,18 +6,20 @@
 mod fast;
 mod header;
 mod records;
+mod sieve;
 mod slow;
 
 pub use header::FileHeader;
 
 use crate::finding::{Damage, DamageKind};
 
-use super::detect::CHUNK_MAGIC;
+use super::detect::{CHUNK_MAGIC, CHUNK_SIZE};
 use super::record::{Position, RawRecord};
 use super::visit::{ReaderKind, Visitor, offer};
 use fast::{Answer, FastReader};
 use header::ChunkHeader;
-use records::{RECORD_HEADER_SIZE, Span};
+use records::Span;
+use sieve::Sieve;
 use slow::Rendered;
 
 /// A chunk's bytes and place.
@@ -29,6 +31,20 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
     /// How many of them the file holds.
     pub stored: usize,
+    /// Whether it was carved: then its number is the byte of the source at which it begins, and its records are recovered ones.
+    pub carved: bool,
+}
+
+impl Chunk<'_> {
+    /// The bytes that the file holds.
+    fn stored(&self) -> &[u8] {
+        self.bytes.get(..self.stored).unwrap_or(self.bytes)
+    }
+}
+
+/// What is wrong with the chunk that was carved at byte `offset`.
+pub(super) fn carved_reason(offset: u64, reason: &str) -> String {
+    format!("in the chunk carved at byte {offset}: {reason}")
 }
 
 /// What 64 KiB of an EVTX file are, where a chunk should stand.
@@ -58,48 +74,97 @@ impl Content {
     }
 }
 
+/// Where the records end of a chunk that stands at the beginning of `bytes`, which need not hold all of it; `None` when none stands there. What a header
+/// whose checksum is wrong says is not believed; it is one all the same when a record follows.
+pub(super) fn chunk_end(bytes: &[u8]) -> Option<ChunkEnd> {
+    let header = ChunkHeader::parse(bytes)?;
+    if header.header_ok && header.plausible {
+        let records_ok = header.records_ok(bytes);
+        let end = usize::try_from(header.free_offset).ok()?;
+        return Some(ChunkEnd { end, header_ok: true, records_ok });
+    }
+    records::follow_header(bytes).then_some(ChunkEnd { end: CHUNK_SIZE, header_ok: false, records_ok: false })
+}
+
+/// Where a chunk's records end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChunkEnd {
+    /// Bytes from the chunk's beginning to the end of its records: all of it when that is not known.
+    pub(super) end: usize,
+    /// Whether its header is believed.
+    pub(super) header_ok: bool,
+    /// Whether the records are all there, by their checksum.
+    pub(super) records_ok: bool,
+}
+
 /// Reads chunks; keeps what it learnt of their templates.
 #[derive(Debug, Default)]
 pub struct ChunkReader {
     kind: ReaderKind,
+    recover: bool,
     fast: FastReader,
 }
 
 impl ChunkReader {
-    /// A reader that decodes records with `kind`.
-    pub fn new(kind: ReaderKind) -> Self {
-        Self { kind, fast: FastReader::default() }
+    /// A reader that decodes records with `kind`, and with `recover` also those that no header tells of.
+    pub fn new(kind: ReaderKind, recover: bool) -> Self {
+        Self { kind, recover, fast: FastReader::default() }
     }
 
     /// Reads `chunk` of the source that reports call `source`, and tells `visitor`. Bytes that do not begin as a chunk does tell nothing here: whether
     /// something is missing there depends on the chunks around them.
     pub fn read(&mut self, source: &str, chunk: Chunk<'_>, visitor: &mut dyn Visitor) {
-        let place = Where { source, chunk: chunk.number };
-        let Some(header) = ChunkHeader::parse(chunk.bytes) else { return };
+        let place = Where { source, chunk };
+        if !self.recover && !chunk.carved {
+            self.read_live(&place, visitor);
+            return;
+        }
+        let mut sieve = Sieve::new(visitor, chunk.carved);
+        let live = self.read_live(&place, &mut sieve);
+        if self.recover {
+            sieve.leave_live();
+            self.read_stale(&place, &live, &mut sieve);
+        }
+    }
+
+    /// Reads the records that the chunk's header tells of, and returns where they are.
+    fn read_live(&mut self, place: &Where<'_>, visitor: &mut dyn Visitor) -> Vec<Span> {
+        let chunk = place.chunk;
+        let Some(header) = ChunkHeader::parse(chunk.bytes) else { return Vec::new() };
         if !header.header_ok {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the chunk header's checksum is wrong"));
         }
         let whole = chunk.stored >= chunk.bytes.len();
-        if !header.records_ok && whole {
+        if whole && !header.records_ok(chunk.bytes) {
             visitor.damage(place.chunk(DamageKind::Checksum, false, "the records' checksum is wrong"));
         }
         // A record that the file holds only in part would be read with zeroes for the rest.
-        let stored = chunk.bytes.get(..chunk.stored).unwrap_or(chunk.bytes);
-        let walked = records::spans(stored, &header);
-        self.read_spans(&place, chunk.bytes, &walked.spans, visitor);
+        let walked = records::spans(chunk.stored(), &header);
+        self.read_spans(place, &walked.spans, 0, visitor);
         if let Some(at) = walked.short.filter(|_| whole) {
             let reason =
                 format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
             visitor.damage(place.chunk(DamageKind::Chunk, true, &reason));
         }
+        walked.spans
     }
 
-    fn read_spans(&mut self, place: &Where<'_>, bytes: &[u8], spans: &[Span], visitor: &mut dyn Visitor) {
+    /// Reads the records that stand where no `live` one does. They are numbered on from those.
+    fn read_stale(&mut self, place: &Where<'_>, live: &[Span], visitor: &mut dyn Visitor) {
+        self.fast.enter_chunk();
+        let bytes = place.chunk.bytes;
+        let usual = |binxml| self.fast.is_usual(bytes, binxml);
+        let stale = records::stale(place.chunk.stored(), live, usual);
+        self.read_spans(place, &stale, live.len(), visitor);
+    }
+
+    fn read_spans(&mut self, place: &Where<'_>, spans: &[Span], first: usize, visitor: &mut dyn Visitor) {
+        let bytes = place.chunk.bytes;
         let mut rendered = None;
         self.fast.enter_chunk();
         for (index, span) in spans.iter().enumerate() {
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            let position = Position { chunk: place.chunk, record: number };
+            let number = u32::try_from(first.saturating_add(index)).unwrap_or(u32::MAX);
+            let position = Position { chunk: place.chunk.number, record: number };
             let binxml = match span {
                 Span::Record(binxml) => binxml,
                 Span::Broken(at) => {
@@ -120,7 +185,7 @@ impl ChunkReader {
                 Ok(mut record) if answer == Answer::Wanted => visitor.record(&mut record),
                 Ok(mut record) => offer(&mut record, visitor),
                 Err(reason) => {
-                    let at = binxml.start.saturating_sub(RECORD_HEADER_SIZE);
+                    let at = span.start();
                     let reason = format!("the record at offset {at:#x} cannot be read: {reason}");
                     visitor.damage(place.record(number, &reason));
                 }
@@ -132,13 +197,14 @@ impl ChunkReader {
 /// Where damage is.
 struct Where<'a> {
     source: &'a str,
-    chunk: u64,
+    chunk: Chunk<'a>,
 }
 
 impl Where<'_> {
     fn chunk(&self, kind: DamageKind, lost: bool, reason: &str) -> Damage {
-        let source = self.source.to_owned();
-        Damage { source, chunk: Some(self.chunk), record: None, kind, reason: reason.to_owned(), lost }
+        let Chunk { number, carved, .. } = self.chunk;
+        let reason = if carved { carved_reason(number, reason) } else { reason.to_owned() };
+        Damage { source: self.source.to_owned(), chunk: Some(number), record: None, kind, reason, lost }
     }
 
     fn record(&self, number: u32, reason: &str) -> Damage {
@@ -152,7 +218,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
+    use crate::input::detect::FILE_HEADER_SIZE;
     use crate::input::visit::Seen;
 
     struct Wants(bool);

@@ -9,8 +9,10 @@ use super::header::{CHUNK_HEADER_SIZE, ChunkHeader};
 
 /// Bytes of a record before its BinXML (MS-EVEN6 leaves the record to the implementation; libevtx documents it).
 pub(super) const RECORD_HEADER_SIZE: usize = 24;
-/// Bytes of a record around its BinXML: the header and the copy of the size that ends it.
-const RECORD_FRAME_SIZE: usize = 28;
+/// Bytes of the copy of its size that ends a record.
+const SIZE_COPY_SIZE: usize = 4;
+/// Bytes of a record around its BinXML: the header and the copy of its size.
+const RECORD_FRAME_SIZE: usize = RECORD_HEADER_SIZE + SIZE_COPY_SIZE;
 const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";
 
 /// What a chunk holds, in order.
@@ -20,6 +22,16 @@ pub(super) enum Span {
     Record(Range<usize>),
     /// Bytes that are no record, from this offset to the next record or the end.
     Broken(usize),
+}
+
+impl Span {
+    /// The offset at which it begins.
+    pub(super) fn start(&self) -> usize {
+        match self {
+            Self::Record(binxml) => binxml.start.saturating_sub(RECORD_HEADER_SIZE),
+            Self::Broken(start) => *start,
+        }
+    }
 }
 
 /// A walk's result.
@@ -75,6 +87,13 @@ struct Frame {
     closed: bool,
 }
 
+impl Frame {
+    /// Where its BinXML is.
+    fn binxml(&self) -> Range<usize> {
+        self.start.saturating_add(RECORD_HEADER_SIZE)..self.end.saturating_sub(SIZE_COPY_SIZE)
+    }
+}
+
 struct Walk<'a> {
     chunk: &'a [u8],
     limits: Limits,
@@ -87,15 +106,14 @@ impl Walk<'_> {
         let mut at = CHUNK_HEADER_SIZE;
         let mut complete = false;
         while at < self.limits.end {
-            if let Some(frame) = frame_at(self.chunk, at) {
+            if let Some(frame) = frame_at(self.chunk, at).filter(|frame| self.is_whole(frame)) {
                 if self.limits.rising && self.last_id.is_some_and(|last| frame.id <= last) {
                     break;
                 }
-                let binxml = at.saturating_add(RECORD_HEADER_SIZE)..frame.end.saturating_sub(4);
-                self.spans.push(Span::Record(binxml));
+                self.spans.push(Span::Record(frame.binxml()));
                 self.last_id = Some(frame.id);
                 at = frame.end;
-                complete = frame.id == self.limits.last_id;
+                complete = frame.id == self.limits.last_id && frame.start >= self.limits.last_offset;
                 if complete {
                     break;
                 }
@@ -126,10 +144,52 @@ impl Walk<'_> {
             .map(|frame| frame.start)
     }
 
+    /// Whether `frame` is believed to end where it says: where the size at its end is another, no live record may begin in it.
+    fn is_whole(&self, frame: &Frame) -> bool {
+        frame.closed || self.find_frame(frame.start.saturating_add(1)).is_none_or(|next| next >= frame.end)
+    }
+
     /// Whether zeroes, or too few bytes for a record, stand at `at`: there the free space begins, whatever the header says.
     fn is_blank(&self, at: usize) -> bool {
         slice_at(self.chunk, at, RECORD_HEADER_SIZE).is_none_or(|head| head.starts_with(&[0; 4]))
     }
+}
+
+/// The records of `chunk` that are not among the `live` ones, in order: well framed, and `usual` by where their BinXML is. Where something is framed
+/// as a record is and is none, the next may begin inside it.
+pub(super) fn stale(chunk: &[u8], live: &[Span], mut usual: impl FnMut(Range<usize>) -> bool) -> Vec<Span> {
+    let mut found = Vec::new();
+    for gap in gaps(chunk, live) {
+        let mut free = gap.start;
+        for frame in closed_frames(chunk, gap.clone()) {
+            let binxml = frame.binxml();
+            if frame.start >= free && frame.end <= gap.end && usual(binxml.clone()) {
+                free = frame.end;
+                found.push(Span::Record(binxml));
+            }
+        }
+    }
+    found
+}
+
+/// What of `chunk`, its header aside, no `live` record takes.
+fn gaps(chunk: &[u8], live: &[Span]) -> Vec<Range<usize>> {
+    let mut gaps = Vec::new();
+    let mut start = CHUNK_HEADER_SIZE;
+    for span in live {
+        if let Span::Record(binxml) = span {
+            gaps.push(start..span.start());
+            start = binxml.end.saturating_add(SIZE_COPY_SIZE);
+        }
+    }
+    gaps.push(start..chunk.len());
+    gaps.retain(|gap| gap.len() >= RECORD_FRAME_SIZE);
+    gaps
+}
+
+/// Whether a record begins right behind the header of `chunk`.
+pub(super) fn follow_header(chunk: &[u8]) -> bool {
+    frame_at(chunk, CHUNK_HEADER_SIZE).is_some_and(|frame| frame.closed)
 }
 
 /// Whether `bytes`, which are no chunk, hold something that is framed as a record is.

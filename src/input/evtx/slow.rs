@@ -1,16 +1,19 @@
 //! The slow, exact reader: renders a chunk's records to XML with the `evtx` crate and reads that. It decides nothing about which records there are.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use evtx::err::EvtxError;
 use evtx::{EvtxChunkData, ParserSettings};
 
-use crate::input::detect::CHUNK_SIZE;
+use crate::input::detect::{CHUNK_MAGIC, CHUNK_SIZE};
 use crate::input::event_xml;
 use crate::input::record::RawRecord;
 
-use super::records::{RECORD_HEADER_SIZE, Span};
+use super::header::CHUNK_HEADER_SIZE;
+use super::records::Span;
+
+/// The id under which the first record is shown to the crate: far from what real ones have, for others may lie around.
+const FIRST_ID: u64 = 1 << 62;
 
 /// A record, or why it could not be read.
 pub(super) type Outcome = Result<RawRecord, String>;
@@ -49,7 +52,7 @@ fn render(chunk: &[u8], spans: &[Span], outcomes: &mut [Option<Outcome>]) -> Res
             Err(EvtxError::FailedToParseRecord { record_id, source }) => (record_id, Err(chain(&*source))),
             Err(_) => continue,
         };
-        let slot = usize::try_from(id).ok().and_then(|index| outcomes.get_mut(index));
+        let slot = id.checked_sub(FIRST_ID).and_then(|index| outcomes.get_mut(usize::try_from(index).ok()?));
         if let Some(slot @ None) = slot {
             *slot = Some(outcome);
         }
@@ -62,23 +65,31 @@ fn read(record: evtx::EvtxRecord<'_>) -> Outcome {
     event_xml::parse(&rendered.data)
 }
 
-/// A copy of `chunk` that makes the crate's walk see exactly the records of `spans`, each with its index for an id. The record headers' ids and times
+/// A copy of `chunk` that makes the crate's walk reach the records of `spans`, each with its index and [`FIRST_ID`] for an id. The record headers' ids and times
 /// are evidence for nothing, and the crate refuses a time past the year 9999. Names are read where they stand, because one bad entry in the string
 /// table would cost the whole chunk.
 fn prepared(chunk: &[u8], spans: &[Span]) -> Vec<u8> {
     let mut copy = chunk.to_vec();
     let last = spans.len().saturating_sub(1);
     let size = u32::try_from(CHUNK_SIZE).unwrap_or(u32::MAX);
-    put(&mut copy, 24, &0_u64.to_le_bytes());
-    put(&mut copy, 32, &u64::try_from(last).unwrap_or(u64::MAX).to_le_bytes());
+    put(&mut copy, 0, CHUNK_MAGIC);
+    put(&mut copy, 24, &FIRST_ID.to_le_bytes());
+    put(&mut copy, 32, &FIRST_ID.saturating_add(u64::try_from(last).unwrap_or(u64::MAX)).to_le_bytes());
     put(&mut copy, 44, &size.to_le_bytes());
     put(&mut copy, 48, &size.to_le_bytes());
     put(&mut copy, 128, &[0; 384]);
-    for (index, span) in (0_u64..).zip(spans) {
-        if let Span::Record(Range { start, .. }) = span {
-            let header = start.saturating_sub(RECORD_HEADER_SIZE);
-            put(&mut copy, header.saturating_add(8), &index.to_le_bytes());
-            put(&mut copy, header.saturating_add(16), &[0; 8]);
+    let starts = spans.iter().map(Span::start);
+    // The walk must not begin with another record, nor go by what is not believed of one.
+    if starts.clone().next() != Some(CHUNK_HEADER_SIZE) {
+        put(&mut copy, CHUNK_HEADER_SIZE, &[0; 4]);
+    }
+    for (id, (span, start)) in (FIRST_ID..).zip(spans.iter().zip(starts)) {
+        match span {
+            Span::Record(_) => {
+                put(&mut copy, start.saturating_add(8), &id.to_le_bytes());
+                put(&mut copy, start.saturating_add(16), &[0; 8]);
+            }
+            Span::Broken(_) => put(&mut copy, start, &[0; 4]),
         }
     }
     copy

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::input::bytes::{offset_at, slice_at};
+use crate::input::bytes::{offset_at, slice_at, u32_at};
 use crate::input::layout::{Field, Place};
 
 use super::cache::{PlanCache, TEMPLATE_HEADER_SIZE};
@@ -129,6 +129,10 @@ impl Instances {
         // After the token: a byte, the template's id, the offset of its definition, which stands right here where it is first used.
         let at = stream.start.checked_add(skip)?;
         let definition = offset_at(chunk, at.checked_add(5)?)?;
+        // The id is the first four bytes of the definition's GUID. In stale records another definition may have taken the place of theirs.
+        if u32_at(chunk, at.checked_add(1)?)? != u32_at(chunk, definition.checked_add(4)?)? {
+            return None;
+        }
         let mut at = at.checked_add(9)?;
         if at == definition {
             let size = offset_at(chunk, at.checked_add(20)?)?;

@@ -49,6 +49,11 @@ impl FastReader {
         self.instances.enter_chunk();
     }
 
+    /// Whether the record whose BinXML is at `binxml` of `chunk` is put together as real ones are, of templates that are what it takes them for.
+    pub(super) fn is_usual(&mut self, chunk: &[u8], binxml: Range<usize>) -> bool {
+        self.instances.read(chunk, binxml).is_some()
+    }
+
     /// Reads the record whose BinXML is at `binxml` of `chunk`, and tells `visitor`.
     pub(super) fn read(
         &mut self,
@@ -71,6 +76,7 @@ impl FastReader {
             channel: self.channel.of(self.instances.essential(chunk, Field::Channel)),
             computer: self.computer.of(self.instances.essential(chunk, Field::Computer)),
             position,
+            recovered: false,
         };
         if !visitor.seen(&seen) {
             return Answer::Done;

@@ -18,6 +18,8 @@ const MAX_LITERALS: usize = 16 << 10;
 const MAX_NAME: usize = 256;
 /// Bytes of a name's entry before its length: the offset of the next entry and the name's hash.
 const NAME_LINK_SIZE: usize = 6;
+/// Where in a name's entry its hash stands.
+const NAME_HASH_AT: usize = 4;
 
 /// Where the facts of an event come from.
 #[derive(Debug, Default)]
@@ -377,7 +379,12 @@ impl<'a> Compiler<'a> {
         }
         let inline = entry_at == after;
         self.at = if inline { entry_end } else { after };
-        let name = plain_name(entry.get(2..)?)?;
+        let units = entry.get(2..)?;
+        // Something else may have taken the place of a stale record's names.
+        if u16_at(self.chunk, entry_at.checked_add(NAME_HASH_AT)?)? != name_hash(units) {
+            return None;
+        }
+        let name = plain_name(units)?;
         if self.is_template {
             let at = reference.checked_sub(self.start)?;
             self.plan.names.push(NameRef { at, inline, entry: entry.to_vec() });
@@ -401,6 +408,14 @@ impl<'a> Compiler<'a> {
         self.at = self.at.checked_add(2)?;
         Some(word)
     }
+}
+
+/// The hash that a name's entry holds: times 65599 and plus the next, over UTF-16 units, the low 16 bits of it (libyal's description of EVTX).
+fn name_hash(utf16: &[u8]) -> u16 {
+    let units = utf16.as_chunks::<2>().0.iter().map(|&unit| u32::from(u16::from_le_bytes(unit)));
+    let [low, high, ..] =
+        units.fold(0_u32, |hash, unit| hash.wrapping_mul(65_599).wrapping_add(unit)).to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 /// A name of ASCII letters, digits and `_.-:` that begins with a letter or `_`: any other might not be well-formed XML.
