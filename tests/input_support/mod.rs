@@ -119,7 +119,17 @@ pub fn visit(
     kind: ReaderKind,
     visitor: &mut dyn Visitor,
 ) -> Vec<End> {
-    let mut reading = Reading { reader: PieceReader::new(kind), visitor, ends: Vec::new() };
+    visit_with(files, options, PieceReader::new(kind), visitor)
+}
+
+/// Like [`visit`], with a reader of the caller's.
+pub fn visit_with(
+    files: &[Source],
+    options: IntakeOptions,
+    reader: PieceReader,
+    visitor: &mut dyn Visitor,
+) -> Vec<End> {
+    let mut reading = Reading { reader, visitor, ends: Vec::new() };
     take_in(files, options, &|_| (), &mut reading);
     reading.ends
 }
