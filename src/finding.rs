@@ -197,6 +197,8 @@ pub struct Evidence {
     pub copies: u32,
     /// The sources of the other copies.
     pub other_sources: Vec<String>,
+    /// Whether it was recovered from where no header tells of a record; no copy of it is live.
+    pub recovered: bool,
 }
 
 /// What kind of loss a damage is.
@@ -327,6 +329,8 @@ pub struct SourceReport {
     pub records: u64,
     /// Sysmon records among them.
     pub sysmon_records: u64,
+    /// Records among them, of any provider, that were recovered.
+    pub recovered: u64,
     /// First TimeCreated of a Sysmon record.
     pub first: Option<Timestamp>,
     /// Last TimeCreated of a Sysmon record.

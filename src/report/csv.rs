@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::cell::{Cell, Column};
 use super::escape::csv_cell;
 use super::{findings, timeline};
-use crate::finding::Outcome;
+use crate::finding::{Outcome, SourceKind};
 
 /// How CSV is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,6 +58,8 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         "first",
         "last",
         "problems",
+        "kind",
+        "recovered",
     ];
     let mut table = Table::new(header.to_vec(), options, out)?;
     let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
@@ -74,6 +76,8 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             time(source.first),
             time(source.last),
             Cell::count(source.problems),
+            Cell::text(source.kind.map_or("", SourceKind::as_str)),
+            Cell::count(source.recovered),
         ])?;
     }
     table.finish()
@@ -134,6 +138,9 @@ impl<'a> Table<'a> {
             texts.push(written.text);
         }
         if let Some(flags) = self.flags.and_then(|at| texts.get_mut(at)).filter(|_| neutralised > 0) {
+            if !flags.is_empty() {
+                flags.push(';');
+            }
             flags.push_str("cell_neutralised");
         }
         self.neutralised += neutralised;

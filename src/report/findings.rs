@@ -100,7 +100,10 @@ pub const COLUMNS: &[Column<Fill>] = &[
         Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))
     }),
     column("why", |row| Cell::text(row.finding.notes.join(" "))),
-    column("flags", |_| Cell::Empty),
+    column("flags", |row| {
+        let recovered = row.finding.present().any(|event| event.evidence.recovered);
+        if recovered { Cell::text("recovered") } else { Cell::Empty }
+    }),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
     column("record_ids", |row| row.each(|event| event.record_id.to_string())),
     column("channel", |row| Cell::text(row.first().map(|event| event.channel.clone()).unwrap_or_default())),

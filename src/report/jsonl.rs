@@ -102,7 +102,7 @@ fn event_object(event: Option<&EvidenceEvent>) -> Value {
     document.insert(
         "evidence".to_owned(),
         json!({
-            "source": evidence.source, "sha256": evidence.sha256, "copies": evidence.copies,
+            "source": evidence.source, "sha256": evidence.sha256, "copies": evidence.copies, "recovered": evidence.recovered,
             "other_sources": evidence.other_sources,
         }),
     );

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, SourceReport, Status};
+use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, SourceKind, SourceReport, Status};
 use crate::time::Timestamp;
 
 /// The version of `run.json`.
@@ -110,7 +110,7 @@ fn input_object(source: &SourceReport) -> Value {
         "path": source.source, "size": source.size, "modified": text(source.modified), "sha256": source.sha256,
         "status": source.status.as_str(), "chunks": source.chunks, "records": source.records,
         "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
-        "problems": source.problems,
+        "problems": source.problems, "kind": source.kind.map(SourceKind::as_str), "recovered": source.recovered,
     })
 }
 

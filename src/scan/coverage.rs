@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 pub struct Coverage {
     /// Records of any provider.
     pub records: u64,
+    /// Records among them that were recovered.
+    pub recovered: u64,
     /// Sysmon records per host.
     hosts: BTreeMap<String, HostCoverage>,
 }
@@ -20,6 +22,7 @@ impl Coverage {
     /// Counts a record.
     pub fn see(&mut self, seen: &Seen<'_>) {
         self.records += 1;
+        self.recovered += u64::from(seen.recovered);
         if seen.provider != sysmon::PROVIDER {
             return;
         }
@@ -34,6 +37,7 @@ impl Coverage {
     /// Adds what `other` counted.
     pub fn add(&mut self, other: Self) {
         self.records += other.records;
+        self.recovered += other.recovered;
         for (name, theirs) in other.hosts {
             let host = self
                 .hosts

@@ -96,7 +96,11 @@ impl Worker for Documents {
 
     fn event(&self, _scratch: &mut (), _tally: &mut (), event: &Event, at: At<'_>) -> Option<Vec<u8>> {
         let mut document = sysmon::document(event);
-        document.insert("evidence".into(), self.evidence(at.source));
+        let mut evidence = self.evidence(at.source);
+        if event.is_recovered() {
+            evidence["recovered"] = Value::from(true);
+        }
+        document.insert("evidence".into(), evidence);
         let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut line, &document).ok()?;
         line.push(b'\n');

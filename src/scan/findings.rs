@@ -77,6 +77,7 @@ impl Findings<'_> {
                 source: source(own).map(|source| source.source.clone()).unwrap_or_default(),
                 sha256: source(own).and_then(|source| source.sha256.clone()),
                 copies: u32::try_from(candidate.copies.len()).unwrap_or(u32::MAX).saturating_add(1),
+                recovered: event.is_recovered(),
                 other_sources: others.into_iter().map(str::to_owned).collect(),
             },
         }

@@ -106,6 +106,7 @@ impl Account {
             chunks: 0,
             records: self.coverage.records,
             sysmon_records: self.coverage.sysmon_records(),
+            recovered: self.coverage.recovered,
             first,
             last,
             problems: 0,

@@ -82,6 +82,7 @@ fn event(event_id: u32, record_id: u64, millis: i64, host: &str, mut document: V
             sha256: Some("cd".repeat(32)),
             copies: 1,
             other_sources: Vec::new(),
+            recovered: false,
         },
     }
 }
@@ -141,6 +142,7 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
         chunks: 17,
         records: if usable { 2_310 } else { 0 },
         sysmon_records: if usable { 2_298 } else { 0 },
+        recovered: 0,
         first: usable.then(|| at(-86_400_000)),
         last: usable.then(|| at(7_200_000)),
         problems,
@@ -375,6 +377,7 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
             sha256: Some(attack.to_owned()),
             copies: 2,
             other_sources: vec![attack.to_owned()],
+            recovered: true,
         };
     }
     finding
