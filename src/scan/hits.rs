@@ -95,3 +95,38 @@ fn single(hit: Hit<usize, usize>) -> Match<usize, usize> {
     let Hit { order, time, payload, .. } = hit;
     Match { events: vec![Some(Matched { order, time, payload })] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Position, RawRecord};
+    use crate::sysmon;
+    use crate::time::Timestamp;
+
+    /// Record 7 as it was read in source number `source`; `utc_time` is what the `utc` clock goes by.
+    fn copy(source: u32, recovered: bool, utc_time: &str) -> Candidate {
+        let mut raw = RawRecord { recovered, ..RawRecord::default() };
+        raw.system.provider = sysmon::PROVIDER.to_owned();
+        raw.system.event_id = 1;
+        raw.system.record_id = Some(7);
+        raw.system.time_created = Timestamp::parse("2024-03-01T10:00:00Z");
+        raw.data = vec![("UtcTime".to_owned(), utc_time.to_owned())];
+        let event = Event::from_raw(raw, &sysmon::Options::default()).expect("Sysmon's");
+        let place = Place { source, position: Position::default() };
+        Candidate::new(event, vec![0], place, Clock::Utc)
+    }
+
+    #[test]
+    fn a_recovered_copy_never_displaces_a_live_one() {
+        let early = "2024-03-01 09:00:00.000";
+        let late = "2024-03-01 10:00:00.000";
+        for stale_time in [early, late] {
+            let merged = merge(vec![copy(0, true, stale_time), copy(2, false, late), copy(1, false, late)]);
+            let [one] = merged.as_slice() else { panic!("{merged:?}") };
+            assert_eq!((one.event.is_recovered(), one.order.place().source), (false, 1));
+            assert_eq!(one.copies.iter().map(|place| place.source).collect::<Vec<_>>(), [2, 0]);
+        }
+        let merged = merge(vec![copy(1, true, late), copy(0, true, late)]);
+        assert_eq!((merged.len(), merged[0].order.place().source), (1, 0));
+    }
+}
