@@ -33,7 +33,8 @@ pub struct Exported {
     pub read: Read,
 }
 
-/// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, and `evidence.sha256` where hashing is on.
+/// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, `evidence.sha256` where hashing is on, and
+/// `evidence.recovered` where its record was recovered.
 ///
 /// # Errors
 /// [`Error::ClosedPipe`] or [`Error::Output`] when `out` fails; [`Error::Usage`] when threads cannot be started.
@@ -73,14 +74,19 @@ struct Documents<'a> {
 }
 
 impl Documents<'_> {
-    fn evidence(&self, place: Place) -> Value {
+    fn evidence(&self, event: &Event, place: Place) -> Value {
         let index = place.source as usize;
         let Some(source) = self.sources.get(index) else { return Value::Null };
         let hash = self.hashes.get(index).filter(|_| self.hash);
-        match hash.and_then(|hash| hash.get_or_init(|| sha256_of_file(&source.path).ok()).as_deref()) {
-            Some(sha256) => json!({"sha256": sha256, "source": source.name}),
-            None => json!({"source": source.name}),
+        let mut evidence =
+            match hash.and_then(|hash| hash.get_or_init(|| sha256_of_file(&source.path).ok()).as_deref()) {
+                Some(sha256) => json!({"sha256": sha256, "source": source.name}),
+                None => json!({"source": source.name}),
+            };
+        if event.is_recovered() {
+            evidence["recovered"] = true.into();
         }
+        evidence
     }
 }
 
@@ -96,7 +102,7 @@ impl Worker for Documents<'_> {
 
     fn event(&self, _scratch: &mut (), event: &Event, place: Place) -> Option<Vec<u8>> {
         let mut document = sysmon::document(event);
-        document.insert("evidence".into(), self.evidence(place));
+        document.insert("evidence".into(), self.evidence(event, place));
         let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut line, &document).ok()?;
         line.push(b'\n');
