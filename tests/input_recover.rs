@@ -4,6 +4,7 @@
 mod input_support;
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use evql::finding::{Clock, Damage, DamageKind};
@@ -12,7 +13,7 @@ use evql::scan::{Answer, PassOptions, Unobserved, compile, query};
 use evql::synth::{FileOptions, Origin, SynthRecord, TypedValue, to_evtx};
 use evql::sysmon;
 use evql::time::Timestamp;
-use input_support::{Random, SYSMON, Told, source, visit_with};
+use input_support::{Random, SYSMON, Told, corpus, source, visit_with};
 
 const HEADER: usize = 4096;
 const CHUNK: usize = 65_536;
@@ -471,6 +472,59 @@ fn a_broken_record_costs_no_other() {
             }
         }
     }
+}
+
+/// The logs at and under `folder`, in order.
+fn logs(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> =
+        entries.flat_map(|path| if path.is_dir() { logs(&path) } else { vec![path] }).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn real_logs_give_their_live_records_and_damages_as_ever() {
+    let Some(corpus) = corpus() else { return };
+    let mut recovered = 0;
+    for path in logs(&corpus.join("evtx")) {
+        let what = path.display().to_string();
+        let bytes = std::fs::read(path).expect("a log");
+        let off = told(&bytes, plain(ReaderKind::Fast));
+        let on = told(&bytes, recover(ReaderKind::Fast));
+        assert_same(&told(&bytes, recover(ReaderKind::Xml)), &on, &what);
+        let live: Vec<_> = on.records.iter().filter(|record| !record.recovered).cloned().collect();
+        assert_eq!((&live, &on.damages), (&off.records, &off.damages), "{what}");
+        // The `evtx` crate carves the slack as well. It also gives records whose templates or names were overwritten, and then tells nonsense.
+        let settings = evtx::ParserSettings::new().num_threads(1).recover_records(true);
+        let mut parser = evtx::EvtxParser::from_buffer(bytes.clone()).expect("a log");
+        parser = parser.with_configuration(settings);
+        let theirs = parser.records().flatten().filter(|record| record.recovered);
+        let theirs: Vec<String> = theirs.map(|record| record.data).collect();
+        let stale: Vec<_> = on.records.iter().filter(|record| record.recovered).collect();
+        for record in &stale {
+            let id = format!("<EventRecordID>{}<", record.system.record_id.expect("an id"));
+            assert!(theirs.iter().any(|xml| xml.contains(&id)), "{what}: {id}");
+            // Every event of Sysmon has this field: another template would put another value there.
+            let utc = record
+                .data
+                .iter()
+                .find(|(name, _)| name == "UtcTime")
+                .filter(|_| record.system.provider == SYSMON);
+            assert!(
+                utc.is_none_or(
+                    |(_, time)| Timestamp::parse(&format!("{}Z", time.replace(' ', "T"))).is_some()
+                ),
+                "{record:?}"
+            );
+        }
+        recovered += stale.len();
+        // Carved, the same log behind other bytes gives the same records.
+        let image = [b"raw".as_slice(), &bytes].concat();
+        let texts = |told: &Told| told.records.iter().map(|record| record.data.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&told(&image, carve(ReaderKind::Fast))), texts(&off), "{what}");
+    }
+    assert!(recovered > 0);
 }
 
 /// Writes over some bytes: anywhere, in a chunk's header, or in a record's header.

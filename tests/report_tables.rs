@@ -125,7 +125,8 @@ fn hostile_cells_stay_cells() {
         assert!(!cell.chars().any(char::is_control) && !cell.contains('\u{202e}'), "{cell:?}");
         assert!(cell.len() < 9_000);
     }
-    let flagged = rows.iter().filter(|row| column(&header, row, "flags") == "cell_neutralised").count();
+    let flagged =
+        rows.iter().filter(|row| column(&header, row, "flags") == "recovered;cell_neutralised").count();
     assert!(flagged >= 4, "both events of both formula findings carry the flag");
     let (raw, none) = timeline(&outcome, CsvOptions { raw: true, bom: false });
     assert_eq!(none, 0);

@@ -140,7 +140,7 @@ impl ChunkReader {
         }
         // A record that the file holds only in part would be read with zeroes for the rest.
         let walked = records::spans(chunk.stored(), &header);
-        self.read_spans(place, self.kind, &walked.spans, 0, visitor);
+        self.read_spans(place, &walked.spans, 0, visitor);
         if let Some(at) = walked.short.filter(|_| whole) {
             let reason =
                 format!("its header tells of more records than it holds: nothing follows offset {at:#x}");
@@ -149,24 +149,16 @@ impl ChunkReader {
         walked.spans
     }
 
-    /// Reads the records that stand where no `live` one does. They are numbered on from those. What may be read there is what the fast reader finds usual,
-    /// so it reads them whichever reader was asked for.
+    /// Reads the records that stand where no `live` one does. They are numbered on from those.
     fn read_stale(&mut self, place: &Where<'_>, live: &[Span], visitor: &mut dyn Visitor) {
         self.fast.enter_chunk();
         let bytes = place.chunk.bytes;
         let usual = |binxml| self.fast.is_usual(bytes, binxml);
         let stale = records::stale(place.chunk.stored(), live, usual);
-        self.read_spans(place, ReaderKind::Fast, &stale, live.len(), visitor);
+        self.read_spans(place, &stale, live.len(), visitor);
     }
 
-    fn read_spans(
-        &mut self,
-        place: &Where<'_>,
-        kind: ReaderKind,
-        spans: &[Span],
-        first: usize,
-        visitor: &mut dyn Visitor,
-    ) {
+    fn read_spans(&mut self, place: &Where<'_>, spans: &[Span], first: usize, visitor: &mut dyn Visitor) {
         let bytes = place.chunk.bytes;
         let mut rendered = None;
         self.fast.enter_chunk();
@@ -181,7 +173,7 @@ impl ChunkReader {
                     continue;
                 }
             };
-            let answer = match kind {
+            let answer = match self.kind {
                 ReaderKind::Fast => self.fast.read(bytes, binxml.clone(), position, visitor),
                 ReaderKind::Xml => Answer::Unusual,
             };

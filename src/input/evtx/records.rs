@@ -10,7 +10,7 @@ use super::header::{CHUNK_HEADER_SIZE, ChunkHeader};
 /// Bytes of a record before its BinXML (MS-EVEN6 leaves the record to the implementation; libevtx documents it).
 pub(super) const RECORD_HEADER_SIZE: usize = 24;
 /// Bytes of the copy of its size that ends a record.
-const SIZE_COPY_SIZE: usize = 4;
+pub(super) const SIZE_COPY_SIZE: usize = 4;
 /// Bytes of a record around its BinXML: the header and the copy of its size.
 const RECORD_FRAME_SIZE: usize = RECORD_HEADER_SIZE + SIZE_COPY_SIZE;
 const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";

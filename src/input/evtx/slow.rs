@@ -10,7 +10,7 @@ use crate::input::event_xml;
 use crate::input::record::RawRecord;
 
 use super::header::CHUNK_HEADER_SIZE;
-use super::records::Span;
+use super::records::{SIZE_COPY_SIZE, Span};
 
 /// The id under which the first record is shown to the crate: far from what real ones have, for others may lie around.
 const FIRST_ID: u64 = 1 << 62;
@@ -78,18 +78,20 @@ fn prepared(chunk: &[u8], spans: &[Span]) -> Vec<u8> {
     put(&mut copy, 44, &size.to_le_bytes());
     put(&mut copy, 48, &size.to_le_bytes());
     put(&mut copy, 128, &[0; 384]);
-    let starts = spans.iter().map(Span::start);
-    // The walk must not begin with another record, nor go by what is not believed of one.
-    if starts.clone().next() != Some(CHUNK_HEADER_SIZE) {
-        put(&mut copy, CHUNK_HEADER_SIZE, &[0; 4]);
-    }
-    for (id, (span, start)) in (FIRST_ID..).zip(spans.iter().zip(starts)) {
+    // Where a span ends and no other begins, something may look like a record to the crate: without a magic it searches for the next span's.
+    let mut end = CHUNK_HEADER_SIZE;
+    for (id, span) in (FIRST_ID..).zip(spans) {
+        let start = span.start();
+        if start != end {
+            put(&mut copy, end, &[0; 4]);
+        }
         match span {
-            Span::Record(_) => {
+            Span::Record(binxml) => {
                 put(&mut copy, start.saturating_add(8), &id.to_le_bytes());
                 put(&mut copy, start.saturating_add(16), &[0; 8]);
+                end = binxml.end.saturating_add(SIZE_COPY_SIZE);
             }
-            Span::Broken(_) => put(&mut copy, start, &[0; 4]),
+            Span::Broken(_) => end = start,
         }
     }
     copy
