@@ -113,7 +113,7 @@ impl Intake<'_> {
         };
         let mut log = match SourceFile::new(&source.name, looked, size, self.options.carve) {
             Ok(log) => log,
-            Err(other) => return no_log(source, other, expected, size),
+            Err(other) => return no_log(source, *other, expected, size),
         };
         while let Some(block) = log.next_block(self.sink.room()) {
             if self.sink.block(source, block).is_break() {

@@ -111,7 +111,7 @@ impl<'a> SourceFile<'a> {
         looked: Looked<'a>,
         size: Option<u64>,
         carve: bool,
-    ) -> Result<Self, Looked<'a>> {
+    ) -> Result<Self, Box<Looked<'a>>> {
         let Looked { mut tap, head, kind } = looked;
         let mut damages = Vec::new();
         let content = match kind {
@@ -121,9 +121,9 @@ impl<'a> SourceFile<'a> {
             Kind::Json => Content::Json(JsonStream::new(head)),
             Kind::Other if carve => match CarveStream::find(name, head, &mut tap) {
                 Some(chunks) => Content::Carved(chunks),
-                None => return Err(Looked { tap, head: Vec::new(), kind }),
+                None => return Err(Box::new(Looked { tap, head: Vec::new(), kind })),
             },
-            _ => return Err(Looked { tap, head, kind }),
+            _ => return Err(Box::new(Looked { tap, head, kind })),
         };
         Ok(Self { name: name.to_owned(), tap, content, size, damages })
     }
