@@ -64,7 +64,8 @@ pub enum ColorChoice {
 /// Where the evidence is and how it is read.
 #[derive(Debug, Clone, Args)]
 pub struct EvidenceArgs {
-    /// Event logs: files or folders (searched recursively). What is an EVTX is decided by its content, not its name.
+    /// Event logs: files or folders (searched recursively). EVTX, and events exported as XML or JSON (evtx_dump, Velociraptor, winlogbeat or Elastic, flat
+    /// NXLog), are known by their content, not their name.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Also take records from the slack of logs and from chunks whose header is destroyed; they are marked as recovered and never displace a live one.
