@@ -132,6 +132,13 @@ impl Intake<'_> {
 
 /// What becomes of a source that is no log.
 fn no_log(source: &Source, looked: Looked<'_>, expected: bool, size: Option<u64>) -> End {
+    if looked.tap.failed() {
+        return End::Failed {
+            damage: failure(&source.name, "reading stopped before anything was found in it"),
+            size: size.unwrap_or(looked.tap.read()),
+            sha256: None,
+        };
+    }
     let empty = looked.kind == Kind::Empty;
     if !expected {
         return End::Skipped(size.unwrap_or(looked.tap.read()));

@@ -51,9 +51,9 @@ pub fn export(
     // The hash stands in each document, so it is taken before the first one and not on the way.
     let options = PassOptions { hash: false, ..options.clone() };
     let mut documents = 0_u64;
-    let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |_, given| {
-        documents += given.outs.len() as u64;
-        let written = given.outs.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
+    let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |given| {
+        documents += given.len() as u64;
+        let written = given.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Error::output("the export", error)),
@@ -85,7 +85,6 @@ impl Documents {
 
 impl Worker for Documents {
     type Scratch = ();
-    type Tally = ();
     type Out = Vec<u8>;
 
     fn scratch(&self) {}
@@ -94,7 +93,7 @@ impl Worker for Documents {
         true
     }
 
-    fn event(&self, _scratch: &mut (), _tally: &mut (), event: &Event, at: At<'_>) -> Option<Vec<u8>> {
+    fn event(&self, _scratch: &mut (), event: &Event, at: At<'_>) -> Option<Vec<u8>> {
         let mut document = sysmon::document(event);
         let mut evidence = self.evidence(at.source);
         if event.is_recovered() {

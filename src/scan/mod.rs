@@ -57,8 +57,8 @@ pub fn scan(
 ) -> Result<Outcome> {
     let mut candidates = Vec::new();
     let picker = Picker { rules, clock: options.clock };
-    let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |_, given| {
-        candidates.extend(given.outs);
+    let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |given| {
+        candidates.extend(given);
         ControlFlow::Continue(())
     })?;
     let candidates = merge(candidates);
@@ -93,7 +93,6 @@ struct Picker<'a> {
 
 impl Worker for Picker<'_> {
     type Scratch = Scratch;
-    type Tally = ();
     type Out = Candidate;
 
     fn scratch(&self) -> Scratch {
@@ -104,7 +103,7 @@ impl Worker for Picker<'_> {
         self.rules.wants(seen.event_id)
     }
 
-    fn event(&self, scratch: &mut Scratch, _tally: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {
+    fn event(&self, scratch: &mut Scratch, event: &Event, at: At<'_>) -> Option<Candidate> {
         let filters = self.rules.filters().matching(event, scratch);
         (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters.to_vec(), at.place, self.clock))
     }

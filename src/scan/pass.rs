@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::Scope;
 
@@ -34,24 +35,14 @@ const TASKS_PER_THREAD: usize = 4;
 pub trait Worker: Sync {
     /// What a thread keeps from event to event.
     type Scratch: Send;
-    /// What is counted over the records of a piece.
-    type Tally: Send + Sync + Default;
     /// What an event may give.
-    type Out: Send + Sync;
+    type Out: Send;
     /// A new scratch.
     fn scratch(&self) -> Self::Scratch;
-    /// Counts a record of any provider.
-    fn seen(&self, _tally: &mut Self::Tally, _seen: &Seen<'_>) {}
     /// Whether the Sysmon event `seen` is to be decoded at all.
     fn wants(&self, seen: &Seen<'_>) -> bool;
     /// What `event`, read at `place` of `source`, gives.
-    fn event(
-        &self,
-        scratch: &mut Self::Scratch,
-        tally: &mut Self::Tally,
-        event: &Event,
-        at: At<'_>,
-    ) -> Option<Self::Out>;
+    fn event(&self, scratch: &mut Self::Scratch, event: &Event, at: At<'_>) -> Option<Self::Out>;
 }
 
 /// Where an event was read.
@@ -61,14 +52,6 @@ pub struct At<'a> {
     pub source: &'a Source,
     /// Its place among all records.
     pub place: Place,
-}
-
-/// What one piece of a source gave.
-pub struct Given<W: Worker> {
-    /// What was counted.
-    pub tally: W::Tally,
-    /// What the events gave, in order.
-    pub outs: Vec<W::Out>,
 }
 
 /// How a pass reads.
@@ -98,7 +81,7 @@ pub fn pass<W: Worker>(
     worker: &W,
     observer: &dyn Observer,
     interrupt: &AtomicBool,
-    deliver: &mut (dyn FnMut(&Source, Given<W>) -> ControlFlow<Error> + Send),
+    deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
 ) -> Result<Read> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -155,7 +138,7 @@ struct Task {
 
 /// A task at work, and what comes of it.
 struct Pending<W: Worker> {
-    pieces: Arc<OnceLock<Mutex<Vec<PieceOut<W>>>>>,
+    pieces: Receiver<Vec<PieceOut<W>>>,
     ends: Vec<(Arc<Source>, End)>,
 }
 
@@ -164,7 +147,7 @@ struct PieceOut<W: Worker> {
     source: Arc<Source>,
     coverage: Coverage,
     damages: Vec<Damage>,
-    given: Given<W>,
+    outs: Vec<W::Out>,
 }
 
 /// Takes what is read, sets the threads to work on it, and delivers what comes of it in order.
@@ -172,7 +155,7 @@ struct Press<'a, 'scope, W: Worker> {
     scope: &'a Scope<'scope>,
     work: &'scope Work<'scope, W>,
     interrupt: &'a AtomicBool,
-    deliver: &'a mut (dyn FnMut(&Source, Given<W>) -> ControlFlow<Error> + Send),
+    deliver: &'a mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
     filling: Task,
     waiting: VecDeque<Pending<W>>,
     most_waiting: usize,
@@ -201,11 +184,11 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     /// Hands the task that was being filled to the threads; works itself while too many wait.
     fn start(&mut self) -> ControlFlow<()> {
         let Task { blocks, ends, .. } = std::mem::take(&mut self.filling);
-        let pieces = Arc::new(OnceLock::new());
-        let (slot, work) = (Arc::clone(&pieces), self.work);
+        let (sender, pieces) = sync_channel(1);
+        let work = self.work;
         self.scope.spawn(move |_| {
-            // Nobody else fills the slot.
-            let _ = slot.set(Mutex::new(work.on(blocks)));
+            // The pass waits for it until its end, so it is received.
+            let _ = sender.send(work.on(blocks));
         });
         self.waiting.push_back(Pending { pieces, ends });
         self.deliver_until(self.most_waiting);
@@ -216,27 +199,27 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     /// Delivers, in order, what is done, until at most `most` tasks wait.
     fn deliver_until(&mut self, most: usize) {
         while let Some(first) = self.waiting.front() {
-            if first.pieces.get().is_some() {
-                if let Some(done) = self.waiting.pop_front() {
-                    self.deliver(done);
+            match first.pieces.try_recv() {
+                Ok(pieces) => self.deliver(pieces),
+                // A task that panicked gives nothing; the scope passes the panic on.
+                Err(TryRecvError::Disconnected) => self.deliver(Vec::new()),
+                Err(TryRecvError::Empty) if self.waiting.len() <= most => break,
+                Err(TryRecvError::Empty) => {
+                    if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                        std::thread::yield_now();
+                    }
                 }
-            } else if self.waiting.len() <= most {
-                break;
-            } else if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                std::thread::yield_now();
             }
         }
     }
 
-    fn deliver(&mut self, done: Pending<W>) {
-        let pieces = done
-            .pieces
-            .get()
-            .map(|pieces| std::mem::take(&mut *pieces.lock().unwrap_or_else(PoisonError::into_inner)));
-        for piece in pieces.into_iter().flatten() {
+    /// Delivers the `pieces` of the first task that waits.
+    fn deliver(&mut self, pieces: Vec<PieceOut<W>>) {
+        let Some(done) = self.waiting.pop_front() else { return };
+        for piece in pieces {
             self.ledger.add(&piece.source, piece.coverage, piece.damages);
             if self.error.is_none()
-                && let ControlFlow::Break(error) = (self.deliver)(&piece.source, piece.given)
+                && let ControlFlow::Break(error) = (self.deliver)(piece.outs)
             {
                 self.error = Some(error);
             }
@@ -286,11 +269,11 @@ impl<W: Worker> Work<'_, W> {
             source: Arc::clone(source),
             coverage: Coverage::default(),
             damages: Vec::new(),
-            given: Given { tally: W::Tally::default(), outs: Vec::new() },
+            outs: Vec::new(),
         };
         let mut visit = Visit { work: self, scratch, out };
         reader.read(&source.name, piece, &mut visit);
-        self.observer.hits(visit.out.given.outs.len() as u64);
+        self.observer.hits(visit.out.outs.len() as u64);
         visit.out
     }
 }
@@ -305,7 +288,6 @@ struct Visit<'a, W: Worker> {
 impl<W: Worker> Visitor for Visit<'_, W> {
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
         self.out.coverage.see(seen);
-        self.work.worker.seen(&mut self.out.given.tally, seen);
         seen.provider == sysmon::PROVIDER && self.work.worker.wants(seen)
     }
 
@@ -321,9 +303,8 @@ impl<W: Worker> Visitor for Visit<'_, W> {
             let source = source.name.clone();
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });
         }
-        let given = &mut self.out.given;
         let at = At { source, place };
-        given.outs.extend(self.work.worker.event(self.scratch, &mut given.tally, &event, at));
+        self.out.outs.extend(self.work.worker.event(self.scratch, &event, at));
         *record = event.into_raw();
     }
 

@@ -54,8 +54,8 @@ pub fn query(
         return stream(sources, options, &asker, observer, interrupt, answer);
     }
     let mut candidates = Vec::new();
-    let read = pass(sources, options, &asker, observer, interrupt, &mut |_, given| {
-        candidates.extend(given.outs);
+    let read = pass(sources, options, &asker, observer, interrupt, &mut |given| {
+        candidates.extend(given);
         ControlFlow::Continue(())
     })?;
     let candidates = merge(candidates);
@@ -83,9 +83,9 @@ fn stream(
         true => answer(Answer::Event(text(&candidate.event))),
         false => ControlFlow::Continue(()),
     };
-    let read = pass(sources, options, asker, observer, interrupt, &mut |_, given| {
+    let read = pass(sources, options, asker, observer, interrupt, &mut |given| {
         let (late, live) =
-            given.outs.into_iter().partition::<Vec<_>, _>(|candidate| candidate.order.is_recovered());
+            given.into_iter().partition::<Vec<_>, _>(|candidate| candidate.order.is_recovered());
         recovered.extend(late);
         live.into_iter().try_for_each(&mut tell)
     })?;
@@ -168,7 +168,6 @@ impl<'a> Asker<'a> {
 
 impl Worker for Asker<'_> {
     type Scratch = ();
-    type Tally = ();
     type Out = Candidate;
 
     fn scratch(&self) {}
@@ -177,7 +176,7 @@ impl Worker for Asker<'_> {
         !self.hopeless.contains(&seen.event_id)
     }
 
-    fn event(&self, _scratch: &mut (), _tally: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {
+    fn event(&self, _scratch: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {
         let stages = self.program.stages().iter().enumerate();
         let filters: Vec<usize> =
             stages.filter(|(_, stage)| stage.filter.matches(event)).map(|(number, _)| number).collect();
