@@ -147,8 +147,8 @@ pub struct EvidenceEvent {
     pub created: Timestamp,
     /// Sysmon's event id.
     pub event_id: u32,
-    /// System/EventRecordID.
-    pub record_id: u64,
+    /// System/EventRecordID; `None` where an export left it out.
+    pub record_id: Option<u64>,
     /// System/Channel.
     pub channel: String,
     /// System/Computer.

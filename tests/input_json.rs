@@ -308,6 +308,48 @@ fn exports_give_the_findings_of_their_logs() {
     }
 }
 
+/// A named file is asked as an event log when it tells of events in Windows's own terms; ECS documents are asked as they stand, and answer the same.
+#[test]
+fn a_query_of_an_export_answers_as_one_of_the_log() {
+    let log = logs().into_iter().find(|log| read(log, ReaderKind::Fast).0.records.len() > 5).expect("a log");
+    let answers = |path: &Path| {
+        let path = path.to_str().expect("a path in UTF-8");
+        let ran =
+            evql(["query", "any where true", path, "--format", "csv", "--fields", "event.code,process.pid"]);
+        ran.stdout
+    };
+    let expected = answers(&log);
+    assert!(expected.lines().count() > 6, "{expected}");
+    for (form, write) in FORMS {
+        let export =
+            rewritten(std::slice::from_ref(&log), |log| lines(&read(log, ReaderKind::Fast).0.records, write));
+        assert_eq!(answers(&export.path().join("000.txt")), expected, "{form}");
+    }
+}
+
+/// Two records of one moment that an export gave no ids are two findings with ids of their own.
+#[test]
+fn findings_of_records_without_ids_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let event = |guid: &str, event: u32, more: Value| {
+        let mut event = json!({"EventID": event, "SourceName": "Microsoft-Windows-Sysmon", "Channel": "Microsoft-Windows-Sysmon/Operational",
+            "EventTime": "2024-03-01 10:00:00", "Hostname": "WS01", "Image": "C:\\x\\mshta.exe", "ProcessGuid": guid});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        format!("{event}\n")
+    };
+    let rule = folder.path().join("rule.eql");
+    fs::write(&rule, "process where process.pid > 0").expect("written");
+    let events: String = (1..=3)
+        .map(|pid| event("{11111111-1111-1111-1111-111111111111}", 1, json!({"ProcessId": pid})))
+        .collect();
+    let export = folder.path().join("export.json");
+    fs::write(&export, events).expect("written");
+    let found = findings(&[&export], &["--no-builtin", "--rules", rule.to_str().expect("a path in UTF-8")]);
+    let ids: std::collections::BTreeSet<_> =
+        found.iter().map(|finding| at(finding, "finding_id").to_string()).collect();
+    assert_eq!((found.len(), ids.len()), (3, 3), "{found:?}");
+}
+
 /// A document without `evidence`, which names another file. Nothing else in it differs, although the event read back lacks what no field holds:
 /// 100 ns of TimeCreated, DestinationIsIpv6, hashes of zeros and `Unknown`, algorithms but the four, placeholders, data that give no value (a name without
 /// a backslash), which half of a QWORD was which, whose port a protocol's name was, DNS records of unknown types, and Keywords and Task of System.
@@ -332,6 +374,7 @@ fn a_document_read_back_is_the_same_document() {
         (first.clone(), "plain"),
         (export(original.path(), &["--bulk"]), "bulk"),
         (first.lines().map(|line| format!("{{\"_index\":\"x\",\"_source\":{line}}}\n")).collect(), "hits"),
+        (response(&first), "a search's response"),
         (first.lines().map(dotted).collect(), "dotted"),
     ] {
         fs::write(&file, text).expect("written");
@@ -345,6 +388,15 @@ fn a_document_read_back_is_the_same_document() {
             assert_eq!(essences(&file, clock), essences(original.path(), clock), "{how} by {clock}");
         }
     }
+}
+
+/// What `_search` answers when the documents on `lines` are the hits, indented as a console prints it.
+fn response(lines: &str) -> String {
+    let hits: Vec<Value> =
+        json_lines(lines).into_iter().map(|document| json!({"_index": "x", "_source": document})).collect();
+    let total = json!({"value": hits.len(), "relation": "eq"});
+    let response = json!({"took": 3, "hits": {"total": total, "hits": hits}, "status": 200});
+    serde_json::to_string_pretty(&response).expect("JSON")
 }
 
 /// The document on `line` with one level of dotted names, as Elasticsearch's `fields` has them.

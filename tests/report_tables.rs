@@ -219,7 +219,7 @@ fn json_keeps_hostile_text_whole() {
         assert_eq!(object["events"][0]["winlog"]["computer_name"], *attack);
         assert_eq!(
             object["events"][0]["winlog"]["record_id"],
-            finding.events[0].as_ref().map(|e| e.record_id.to_string()).unwrap_or_default()
+            finding.events[0].as_ref().and_then(|e| e.record_id).map(|id| id.to_string()).unwrap_or_default()
         );
     }
     let long = evql::report::jsonl::finding_object(&outcome.findings[support::ATTACKS.len()]);

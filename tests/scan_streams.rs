@@ -25,7 +25,7 @@ fn every_stream_gives_exactly_its_pairs() {
                 .findings
                 .iter()
                 .map(|finding| {
-                    let ids: Vec<u64> = finding.present().map(|event| event.record_id).collect();
+                    let ids: Vec<u64> = finding.present().filter_map(|event| event.record_id).collect();
                     (ids[0], ids[1])
                 })
                 .collect();

@@ -34,7 +34,7 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Run rules over event logs and write the findings as CSV, JSON lines and an HTML report.
     Scan(ScanArgs),
-    /// Ask one EQL query of event logs, or of any JSON lines.
+    /// Ask one EQL query of event logs, or of any JSON lines (ECS documents, for instance).
     Query(QueryArgs),
     /// Show how a query is read: its tokens, its syntax tree and the compiled program.
     Explain(ExplainArgs),

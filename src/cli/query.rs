@@ -10,6 +10,7 @@ use comfy_table::{ContentArrangement, Table};
 use evql::eql::{self, Program};
 use evql::error::{Error, Result};
 use evql::finding::plain;
+use evql::input::detect::tells_windows_events;
 use evql::json::{self, Documents, Reading};
 use evql::report::escape;
 use evql::scan::{Answer as Found, compile, measures_time, query, query_documents};
@@ -24,6 +25,9 @@ use super::{Answer, Exit};
 
 /// What an event log begins with, whatever it is called.
 const EVTX_MAGIC: &[u8] = b"ElfFile\0";
+
+/// Bytes of a file that are looked at to see what it holds.
+const HEAD: u64 = 65_536;
 
 /// Columns of a table when `--fields` names none: what tells most about any Sysmon event.
 const USUAL_FIELDS: [&str; 8] = [
@@ -150,14 +154,18 @@ fn wrong(query: &str, diagnostics: &[eql::Diagnostic]) -> Error {
     ))
 }
 
-/// Whether `path` is standard input, a file of JSON lines by its name, or one whose text begins with an object.
+/// Whether `path` is standard input, a file of JSON lines by its name, or one whose text begins with an object; unless it begins an export of events in
+/// Windows's own terms, of which no query could ask anything as it stands.
 fn holds_json(path: &Path) -> bool {
     if path == Path::new("-") {
         return true;
     }
     let mut head = Vec::new();
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
-    let read = is_file && File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head)).is_ok();
+    let read = is_file && File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head)).is_ok();
+    if tells_windows_events(&head) {
+        return false;
+    }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let named = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
     read && (text.trim_ascii_start().first() == Some(&b'{') || (named && !text.starts_with(EVTX_MAGIC)))

@@ -44,11 +44,17 @@ pub fn detect(head: &[u8]) -> Kind {
         Kind::EvtxWithoutHeader
     } else if is_event_xml(head) {
         Kind::Xml
-    } else if json::begins_events(head) {
+    } else if json::begins_events(head).is_some() {
         Kind::Json
     } else {
         Kind::Other
     }
+}
+
+/// Whether `head`, the first bytes of a source, begins events exported as JSON in Windows's own terms, as `evtx_dump`, Velociraptor and a winlogbeat
+/// without pipeline write them. ECS documents that a query can be asked of as they are, are not in those terms.
+pub fn tells_windows_events(head: &[u8]) -> bool {
+    json::begins_events(head) == Some(json::Terms::Windows)
 }
 
 /// Whether a chunk stands in `bytes`, a source's first [`SEARCH_SIZE`], where a chunk after the first should.

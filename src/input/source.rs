@@ -53,7 +53,7 @@ impl<'a> Looked<'a> {
             tap.fill(&mut head, more);
             if chunk_beyond(&head) {
                 kind = Kind::EvtxWithoutHeader;
-            } else if json::begins_events(&head) {
+            } else if json::begins_events(&head).is_some() {
                 // The first event's message may fill the short head.
                 kind = Kind::Json;
             }

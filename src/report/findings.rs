@@ -105,7 +105,9 @@ pub const COLUMNS: &[Column<Fill>] = &[
         if recovered { Cell::text("recovered") } else { Cell::Empty }
     }),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
-    column("record_ids", |row| row.each(|event| event.record_id.to_string())),
+    column("record_ids", |row| {
+        row.each(|event| event.record_id.map_or_else(String::new, |id| id.to_string()))
+    }),
     column("channel", |row| Cell::text(row.first().map(|event| event.channel.clone()).unwrap_or_default())),
     column("source_file", |row| row.each(|event| event.evidence.source.clone())),
     column("source_sha256", |row| row.each(|event| event.evidence.sha256.clone().unwrap_or_default())),

@@ -90,13 +90,14 @@ fn event_object(event: Option<&EvidenceEvent>) -> Value {
     let mut document = event.document.clone();
     document.insert("@timestamp".to_owned(), Value::from(event.timestamp.to_string()));
     let known = [
-        ("event", "code", event.event_id.to_string()),
-        ("event", "created", event.created.to_string()),
-        ("winlog", "record_id", event.record_id.to_string()),
-        ("winlog", "channel", event.channel.clone()),
-        ("winlog", "computer_name", event.computer.clone()),
+        ("event", "code", Some(event.event_id.to_string())),
+        ("event", "created", Some(event.created.to_string())),
+        ("winlog", "record_id", event.record_id.map(|id| id.to_string())),
+        ("winlog", "channel", Some(event.channel.clone())),
+        ("winlog", "computer_name", Some(event.computer.clone())),
     ];
-    for (object, key, text) in known {
+    for (object, key, text) in known.into_iter().filter_map(|(object, key, text)| Some((object, key, text?)))
+    {
         put(&mut document, object, key, Value::from(text));
     }
     document.insert(

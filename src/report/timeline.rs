@@ -46,7 +46,7 @@ pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     rows
 }
 
-fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, u64, &'a str) {
+fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str) {
     (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id)
 }
 
@@ -118,7 +118,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("event_id", |row| Cell::Int(i64::from(row.event.event_id))),
     column("provider", |row| Cell::text(row.event.text("event.provider"))),
     column("channel", |row| Cell::text(&*row.event.channel)),
-    column("record_id", |row| Cell::count(row.event.record_id)),
+    column("record_id", |row| row.event.record_id.map_or(Cell::Empty, Cell::count)),
     column("created", |row| Cell::Time(row.event.created)),
     column("source_file", |row| Cell::text(&*row.event.evidence.source)),
     column("source_sha256", |row| Cell::text(row.event.evidence.sha256.as_deref().unwrap_or_default())),
@@ -141,11 +141,8 @@ pub fn message(row: &Row) -> String {
     let user = subject.user();
     let who = if user.is_empty() { who } else { format!("{who} ({user})") };
     let what = format!("{who} {}{}", deed(row), since_start(row));
-    let tail = format!(
-        " [record {}, finding {}]",
-        event.record_id,
-        row.finding.id.chars().take(12).collect::<String>()
-    );
+    let record = event.record_id.map_or_else(String::new, |id| format!("record {id}, "));
+    let tail = format!(" [{record}finding {}]", row.finding.id.chars().take(12).collect::<String>());
     let room = MESSAGE_LIMIT.saturating_sub(tail.len());
     if what.len() <= room {
         return what + &tail;

@@ -12,6 +12,7 @@ use crate::sysmon;
 use crate::time::TICKS_PER_MILLI;
 
 use super::hits::Candidate;
+use super::order::Identity;
 use super::rule_set::CompiledRule;
 
 /// Turns matches into findings.
@@ -48,7 +49,8 @@ impl Findings<'_> {
             notes: Vec::new(),
             events,
         };
-        finding.id = id(&finding, key);
+        finding.id =
+            id(&finding, key, found.present().filter_map(|event| self.candidates.get(event.payload)));
         finding.threats = threats(rule, &finding);
         finding.notes = self.notes(compiled, &finding);
         finding
@@ -69,7 +71,7 @@ impl Findings<'_> {
             timestamp: event.timestamp(),
             created: event.created(),
             event_id: event.event_id(),
-            record_id: event.record_id(),
+            record_id: event.system().record_id,
             channel: event.channel().to_owned(),
             computer: event.computer().to_owned(),
             document: sysmon::document(event),
@@ -113,22 +115,17 @@ impl Findings<'_> {
     }
 }
 
-/// Stable over runs and options: rule, host, join key, and each event's host, channel, record and time.
-fn id(finding: &Finding, key: &JoinKey) -> String {
+/// Stable over runs, options and forms of the evidence: rule, host, join key and what identifies each event's record.
+fn id<'a>(finding: &Finding, key: &JoinKey, events: impl Iterator<Item = &'a Candidate>) -> String {
     let mut hash = Sha256::new();
-    let mut field = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
+    let mut field = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
     };
-    field(&finding.rule.id);
-    field(&finding.host);
-    key.0.iter().for_each(|value| field(&value.to_json().to_string()));
-    for event in finding.present() {
-        field(&event.computer);
-        field(&event.channel);
-        field(&event.record_id.to_string());
-        field(&event.created.ticks().to_string());
-    }
+    field(finding.rule.id.as_bytes());
+    field(finding.host.as_bytes());
+    key.0.iter().for_each(|value| field(value.to_json().to_string().as_bytes()));
+    events.for_each(|candidate| Identity::of(&candidate.event).parts(&mut field));
     hex(hash.finalize().get(..16).unwrap_or_default())
 }
 

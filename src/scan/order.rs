@@ -77,6 +77,15 @@ impl Identity {
             data: event.system().record_id.is_none().then(|| data_hash(event)),
         }
     }
+
+    /// Tells `each` the parts of it, always in the same order.
+    pub fn parts(&self, each: &mut dyn FnMut(&[u8])) {
+        each(self.computer.as_bytes());
+        each(self.channel.as_bytes());
+        each(&self.record_id.to_le_bytes());
+        each(&self.created.ticks().to_le_bytes());
+        each(self.data.as_ref().map_or(&[], |data| data.as_slice()));
+    }
 }
 
 fn data_hash(event: &Event) -> [u8; 32] {

@@ -73,7 +73,7 @@ fn event(event_id: u32, record_id: u64, millis: i64, host: &str, mut document: V
         timestamp: at(millis),
         created: at(millis + 2),
         event_id,
-        record_id,
+        record_id: Some(record_id),
         channel: "Microsoft-Windows-Sysmon/Operational".to_owned(),
         computer: host.to_owned(),
         document: object(document),

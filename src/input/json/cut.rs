@@ -34,6 +34,13 @@ impl Default for Line {
 }
 
 impl Cutter {
+    /// Passes over what stands before `at`, unless more was seen already.
+    pub(super) fn begin_at(&mut self, at: usize) {
+        if self.open.is_none() {
+            self.at = self.at.max(at);
+        }
+    }
+
     /// The objects that end in `text` behind what the last call saw; broken ones, which no parser takes, are among them.
     pub(super) fn cut(&mut self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();

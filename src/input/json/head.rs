@@ -5,14 +5,27 @@ const OBJECTS: usize = 3;
 /// Deepest nesting and most names that are looked at.
 const MAX_DEPTH: usize = 64;
 const MAX_NAMES: usize = 4096;
+/// A search response's member with the hits, and that member's own member with the array of them.
+const HITS: &str = "\"hits\"";
+/// Bytes that may stand before each of the two.
+const MAX_RESPONSE_HEAD: usize = 2048;
 
-/// Whether `text`, the beginning of a source, holds the beginning of an event in one of the known forms.
-pub(super) fn recognise(text: &str) -> bool {
+/// In whose terms exported events are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// Windows's own: an `Event` with `System`, its names laid flat, or what winlogbeat ships before any pipeline.
+    Windows,
+    /// Elastic's: ECS documents that a pipeline made, with the category that an EQL query asks for.
+    Ecs,
+}
+
+/// The form of the event that `text`, the beginning of a source, begins with; `None` when it is none of the known ones.
+pub(super) fn recognise(text: &str) -> Option<Terms> {
     let text = text.trim_start_matches('\u{FEFF}').trim_start();
     if !text.starts_with(['{', '[']) && !text.starts_with("Record ") {
-        return false;
+        return None;
     }
-    let paths = paths(text);
+    let paths = paths(text.get(hits(text)..).unwrap_or_default());
     let has = |path: &str| {
         paths.iter().any(|known| {
             known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -27,7 +40,34 @@ pub(super) fn recognise(text: &str) -> bool {
     let ecs = has("winlog")
         || has("@timestamp") && has("event.code") && has("event.provider")
         || has("event_data") && has("source_name");
-    tree || flat || ecs
+    match ecs && has("event.category") {
+        true => Some(Terms::Ecs),
+        false => (tree || flat || ecs).then_some(Terms::Windows),
+    }
+}
+
+/// Where the array of hits begins in `text`, the beginning of a whole search response; 0 in any other text.
+pub(super) fn hits(text: &str) -> usize {
+    let value = |rest: &str| {
+        rest.trim_start().strip_prefix(':').map(str::trim_start).unwrap_or_default().chars().next()
+    };
+    let outer = text.match_indices(HITS).find(|(at, name)| value(behind(text, *at, name)) == Some('{'));
+    let Some((outer, _)) =
+        outer.filter(|(at, _)| *at <= MAX_RESPONSE_HEAD && text.trim_start().starts_with('{'))
+    else {
+        return 0;
+    };
+    let before_hits = text.get(..outer).is_some_and(|before| !before.contains("\"_source\""));
+    let array = text
+        .match_indices(HITS)
+        .find(|(at, name)| *at > outer && value(behind(text, *at, name)) == Some('['));
+    let near = array.filter(|(at, _)| before_hits && at.saturating_sub(outer) <= MAX_RESPONSE_HEAD);
+    near.and_then(|(at, _)| text.get(at..)?.find('[').map(|bracket| at.saturating_add(bracket)))
+        .unwrap_or_default()
+}
+
+fn behind<'a>(text: &'a str, at: usize, name: &str) -> &'a str {
+    text.get(at.saturating_add(name.len())..).unwrap_or_default()
 }
 
 /// The dotted paths of the names in the first objects of `text`, those in arrays left out; a hit's `_source` counts as the object itself.
@@ -96,12 +136,13 @@ mod tests {
             r#"[{"System":{"Provider":{"Name":"x"},"EventID":{"Value":1}"#,
             r#"{"@timestamp":"2024-03-01T10:00:00.000Z","winlog":{"#,
             r#"{"_index":"x","_source":{"@timestamp":"","event":{"code":"1","provider":"#,
+            r#"{"took":3,"hits":{"total":{"value":1},"hits":[{"_source":{"@timestamp":"","winlog":{"#,
             r#"{"create":{}}
                {"@timestamp":"","event.code":"1","event.provider":"x""#,
             r#"{"EventTime":"2020-01-01 00:00:00","EventID":1,"SourceName":"#,
             r#"{"a\"b":"x","Channel":"Security","EventID":"4624","EventRecordID":"#,
         ] {
-            assert!(recognise(text), "{text}");
+            assert!(recognise(text).is_some(), "{text}");
         }
     }
 
@@ -118,7 +159,7 @@ mod tests {
             r#"{"@timestamp":"2024-03-01T10:00:00.000Z","event":{"kind":"event"}}"#,
             r#"text {"winlog":1}"#,
         ] {
-            assert!(!recognise(text), "{text}");
+            assert_eq!(recognise(text), None, "{text}");
         }
     }
 }

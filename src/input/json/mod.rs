@@ -22,9 +22,10 @@ mod scalar;
 mod tree;
 
 use cut::Cutter;
+pub use head::Terms;
 
-/// Whether `head`, a source's first bytes, begins like events exported as JSON in one of the known forms. Any other JSON is none.
-pub(super) fn begins_events(head: &[u8]) -> bool {
+/// In whose terms `head`, a source's first bytes, begins to tell events exported as JSON; `None` for any other JSON and for what is none.
+pub(super) fn begins_events(head: &[u8]) -> Option<Terms> {
     head::recognise(&text_of(head))
 }
 
@@ -63,6 +64,9 @@ impl JsonStream {
         damages: &mut Vec<Damage>,
     ) -> Option<Block> {
         while self.source.read(tap, max_chunks) {
+            if self.next == 0 {
+                self.cutter.begin_at(head::hits(self.source.text()));
+            }
             let mut ranges = self.cutter.cut(self.source.text());
             while self.source.ended() && self.cutter.open_bytes() > 0 {
                 match self.cutter.break_off() {

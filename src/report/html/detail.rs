@@ -160,6 +160,11 @@ impl EventView<'_> {
         }
     }
 
+    /// EventRecordID, or `without id`.
+    pub fn record(&self) -> String {
+        self.event.record_id.map_or_else(|| "without id".to_owned(), |id| id.to_string())
+    }
+
     /// UtcTime.
     pub fn utc(&self) -> String {
         moment(self.event.timestamp)
