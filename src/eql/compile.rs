@@ -2,6 +2,7 @@
 //! and reads no record.
 
 mod call;
+mod clauses;
 mod condition;
 mod operand;
 mod predicate;
@@ -19,9 +20,12 @@ use super::script::Field;
 use super::span::Span;
 use super::test::Test;
 
+pub use clauses::clauses;
+pub(super) use condition::{all, any};
+
 /// Compiles a statement against a schema. The errors stand in the order of the text.
 pub fn compile(statement: &Statement, schema: &dyn Schema) -> Result<Program, Vec<Diagnostic>> {
-    let mut compiler = Compiler { schema, errors: Vec::new(), unmapped: BTreeSet::new() };
+    let mut compiler = Compiler::new(schema);
     let (form, stages) = match &statement.query {
         Query::Event(filter) => {
             let stage = Stage { filter: compiler.filter(filter), keys: Vec::new(), role: Role::Positive };
@@ -47,7 +51,11 @@ struct Compiler<'s> {
     unmapped: BTreeSet<String>,
 }
 
-impl Compiler<'_> {
+impl<'s> Compiler<'s> {
+    fn new(schema: &'s dyn Schema) -> Self {
+        Self { schema, errors: Vec::new(), unmapped: BTreeSet::new() }
+    }
+
     fn refuse(&mut self, span: Span, message: impl Into<String>) {
         self.errors.push(Diagnostic::new(span, message));
     }

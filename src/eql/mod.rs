@@ -2,6 +2,7 @@
 
 mod address;
 pub mod ast;
+pub mod clauses;
 pub mod compile;
 pub mod diagnostic;
 mod display;
@@ -28,7 +29,8 @@ pub use diagnostic::{Diagnostic, Origin, render};
 pub use parser::parse;
 pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Value};
 
-pub use compile::compile;
+pub use clauses::{Clause, Clauses, Judged};
+pub use compile::{clauses, compile};
 pub use filter::{FieldUse, Filter, Node};
 pub use filter_set::{FilterSet, Scratch, demanded};
 pub use program::{Form, KeyField, Program, Role, Stage};

@@ -123,7 +123,10 @@ pub fn answer(
     tiebreaker: Option<&str>,
 ) -> Answer {
     let schema = ToySchema::new(events, mapping, unmapped);
-    let program = eql::compile(&eql::parse(query)?, &schema)?;
+    let statement = eql::parse(query)?;
+    let program = eql::compile(&statement, &schema)?;
+    let clauses = eql::clauses(&statement, &schema)?;
+    assert_eq!(clauses.len(), program.stages().len(), "{query}");
     let names = schema.names();
     let mut sorted: Vec<(i64, i64, usize)> = events
         .iter()
@@ -140,7 +143,13 @@ pub fn answer(
         let event = &events[position];
         let record = ToyRecord { names: &names, event };
         for (stage, compiled) in program.stages().iter().enumerate() {
-            if !compiled.filter.matches(&record) {
+            let matches = compiled.filter.matches(&record);
+            assert_eq!(
+                clauses[stage].holds(&record),
+                matches,
+                "stage {stage} of {query}, its clauses on {event}"
+            );
+            if !matches {
                 continue;
             }
             if program.form() == Form::Event {

@@ -95,11 +95,12 @@ fn disjunction(items: Vec<Option<Node<Atom>>>) -> Option<Node<Atom>> {
 }
 
 /// All of them, constants folded away.
-pub(super) fn all(items: Vec<Node<Atom>>) -> Node<Atom> {
+pub(in crate::eql) fn all(items: Vec<Node<Atom>>) -> Node<Atom> {
     flattened(items, true)
 }
 
-fn any(items: Vec<Node<Atom>>) -> Node<Atom> {
+/// Any of them, constants folded away.
+pub(in crate::eql) fn any(items: Vec<Node<Atom>>) -> Node<Atom> {
     flattened(items, false)
 }
 

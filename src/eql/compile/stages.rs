@@ -21,8 +21,7 @@ impl Compiler<'_> {
         for term in &sequence.terms {
             let role = if term.node.missing { Role::Missing } else { Role::Positive };
             let stage = self.stage(&sequence.by, term, role, &mut first_keys);
-            let runs = term.node.runs.as_ref().map_or(1, |runs| runs.node.clamp(1, MAX_RUNS));
-            (0..runs).for_each(|_| stages.push(stage.clone()));
+            (0..runs(&term.node)).for_each(|_| stages.push(stage.clone()));
         }
         if let Some(until) = &sequence.until {
             stages.push(self.stage(&sequence.by, until, Role::Until, &mut first_keys));
@@ -78,6 +77,19 @@ impl Compiler<'_> {
                 self.refuse(key.span, message);
             }
         }
+    }
+}
+
+/// How many stages `term` is.
+pub(super) fn runs(term: &Term) -> usize {
+    term.runs.as_ref().and_then(|runs| usize::try_from(runs.node.clamp(1, MAX_RUNS)).ok()).unwrap_or(1)
+}
+
+/// That a mandatory key has a value.
+pub(super) fn mandatory(key: Typed) -> Option<Node<Atom>> {
+    match key.op {
+        Op::Field(field, _) => Some(Node::Leaf(Atom::Field(field, Test::Exists))),
+        _ => None,
     }
 }
 
