@@ -1,6 +1,7 @@
 //! Records from slack and from destroyed chunks, and chunks carved from raw bytes: all that was written comes back, marked, and the live ones as before.
 //! The fixtures come from the project's writer; what must be found is what was given to it.
 
+mod common;
 mod input_support;
 
 use std::ops::ControlFlow;
@@ -314,6 +315,28 @@ fn a_query_takes_a_recovered_record_only_where_no_live_one_is_it() {
         assert_eq!(ask("process where true", true, threads), at_the_end);
         assert_eq!(ask("process where true | head 1000", true, threads), all);
     }
+}
+
+#[test]
+fn the_flags_reach_the_reader() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, image) = (folder.path().join("log.evtx"), folder.path().join("image.raw"));
+    std::fs::write(&log, log_of(&[&shrunk(chunk("A", 100..130), 12)])).expect("written");
+    std::fs::write(&image, [noise(&mut Random(3), 5_000), chunk("B", 7..9)].concat()).expect("written");
+    let hosts = |path: &Path, flag: Option<&str>| -> Vec<String> {
+        let path = path.to_str().expect("a path in UTF-8");
+        let arguments = ["query", "process where true", path, "--fields", "host.name", "--format", "csv"];
+        let ran = common::evql(arguments.iter().copied().chain(flag));
+        ran.stdout
+            .lines()
+            .skip(1)
+            .map(|line| line.rsplit(',').next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(hosts(&log, None).len(), 12);
+    assert_eq!(hosts(&log, Some("--recover")).len(), 30);
+    assert_eq!(hosts(&image, None), [""; 0]);
+    assert_eq!(hosts(&image, Some("--carve")), ["\"B\"", "\"B\""]);
 }
 
 #[test]
