@@ -51,6 +51,11 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// This time and `ticks` × 100 ns more, saturating.
+    pub fn plus_ticks(self, ticks: i64) -> Self {
+        Self(self.0.saturating_add(ticks))
+    }
+
     /// Parses Sysmon's `UtcTime` text, `yyyy-MM-dd HH:mm:ss.SSS` (the pattern of Elastic's Sysmon pipeline; a shorter or longer fraction is taken too),
     /// or an RFC 3339 time such as System/TimeCreated's; without an offset it is UTC. `None` when it is neither.
     pub fn parse(text: &str) -> Option<Self> {

@@ -292,6 +292,7 @@ fn a_query_takes_a_recovered_record_only_where_no_live_one_is_it() {
             recover,
             carve: false,
             mapping: sysmon::Options::default(),
+            selected: evql::finding::Selected::default(),
         };
         let program = compile(text, None).expect("a query");
         let mut found = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use evql::time::Timestamp;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// EQL on EVTX: Elastic's detection language, sequences included, straight on Windows event logs.
@@ -66,8 +68,11 @@ pub enum ColorChoice {
 pub struct EvidenceArgs {
     /// Event logs: files or folders (searched recursively). EVTX, and events exported as XML or JSON (evtx_dump, Velociraptor, winlogbeat or Elastic, flat
     /// NXLog), are known by their content, not their name.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Also read the paths that FILE lists, one per line, or separated by NUL where it holds any; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Option<PathBuf>,
     /// Also take records from the slack of logs and from chunks whose header is destroyed; they are marked as recovered and never displace a live one.
     #[arg(long)]
     pub recover: bool,
@@ -84,7 +89,31 @@ pub struct EvidenceArgs {
     #[arg(long, value_enum, default_value_t = ReaderChoice::Fast, value_name = "READER")]
     pub reader: ReaderChoice,
     #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
     pub mapping: MappingArgs,
+}
+
+/// Which records are looked at; those left out are counted in every report.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Only events from this time on, itself included: RFC 3339, or `2024-03-01[ 10:00[:00]]` in UTC. It is compared with the event's own time
+    /// (System/TimeCreated).
+    #[arg(long, value_name = "TIME", value_parser = super::times::from)]
+    pub from: Option<Timestamp>,
+    /// Only events before this time, itself not included; a date alone means to the end of that day.
+    #[arg(long, value_name = "TIME", value_parser = super::times::to)]
+    pub to: Option<Timestamp>,
+    /// Only events of the last so many seconds, minutes, hours, days or weeks before now: `90m`, `7d`.
+    #[arg(long, value_name = "SPAN", value_parser = super::times::last, conflicts_with = "from")]
+    pub last: Option<Timestamp>,
+    /// Only hosts whose name, or its first label, matches; `*` and `?` are wildcards, case does not matter; repeatable.
+    #[arg(long, value_name = "GLOB")]
+    pub host: Vec<String>,
+    /// No hosts whose name, or its first label, matches; repeatable.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude_host: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

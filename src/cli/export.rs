@@ -21,7 +21,7 @@ const BUFFER: usize = 1 << 16;
 pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let ExportFormat::Ecs = args.format;
     let target = Target::of(&args.output, args.force)?;
-    let evidence = Evidence::gather(&args.evidence, !args.no_hash);
+    let evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     let options = ExportOptions { bulk: args.bulk };
     let interrupt = interrupt();
     let progress = terminal.progress(evidence.sources.len(), evidence.bytes());

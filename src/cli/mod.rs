@@ -11,6 +11,7 @@ mod setup;
 mod summary;
 mod synth;
 mod terminal;
+mod times;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

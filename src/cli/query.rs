@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::args::{JsonArgs, QueryArgs, QueryFormat};
 use super::export::report;
-use super::setup::{Evidence, clock, interrupt};
+use super::setup::{Evidence, clock, interrupt, selected};
 use super::terminal::{Terminal, fit, width};
 use super::{Answer, Exit};
 
@@ -68,7 +68,7 @@ pub fn run(args: &QueryArgs, terminal: Terminal) -> Answer {
 
 fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
     let program = compile(&args.query, None).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
-    let evidence = Evidence::gather(&args.evidence, false);
+    let evidence = Evidence::gather(&args.evidence, false)?;
     let interrupt = interrupt();
     let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
     let mut answer = |found: Found| match printer.print(&found) {
@@ -85,6 +85,11 @@ fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answ
 }
 
 fn ask_json(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
+    if !selected(&args.evidence.selection).is_all() {
+        return Err(Error::Usage(
+            "--from, --to, --last, --host and --exclude-host look at event logs; of JSON lines ask in the query itself".into(),
+        ));
+    }
     let options = options(&args.json)?;
     let mut reading = Reading::new(&options);
     for path in &args.evidence.paths {

@@ -1,15 +1,21 @@
 //! Raw arguments → decided ones, for every subcommand that reads evidence: sources, options, interruption, totals. It reads no evidence.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use evql::finding::{Clock, Damage};
+use evql::error::{Error, Result};
+use evql::finding::{Clock, Damage, Selected, Window};
 use evql::input::{self, ReaderKind, Source, WalkOptions};
 use evql::scan::PassOptions;
 use evql::sysmon;
 
 use super::Exit;
-use super::args::{ClockChoice, EventAction, EvidenceArgs, HostName, MappingArgs, ReaderChoice};
+use super::args::{
+    ClockChoice, EventAction, EvidenceArgs, HostName, MappingArgs, ReaderChoice, SelectionArgs,
+};
 
 /// More threads than this for each core only wait.
 const THREADS_PER_CORE: usize = 4;
@@ -26,8 +32,15 @@ pub struct Evidence {
 
 impl Evidence {
     /// Finds the sources that `args` names.
-    pub fn gather(args: &EvidenceArgs, hash: bool) -> Self {
-        let walked = input::walk(&args.paths, WalkOptions { follow_links: args.follow_links });
+    ///
+    /// # Errors
+    /// [`evql::error::Error::Usage`] when the list of paths cannot be read.
+    pub fn gather(args: &EvidenceArgs, hash: bool) -> Result<Self> {
+        let mut paths = args.paths.clone();
+        if let Some(list) = &args.files_from {
+            paths.extend(listed(list)?);
+        }
+        let walked = input::walk(&paths, WalkOptions { follow_links: args.follow_links });
         let reader = match args.reader {
             ReaderChoice::Fast => ReaderKind::Fast,
             ReaderChoice::Xml => ReaderKind::Xml,
@@ -39,8 +52,9 @@ impl Evidence {
             recover: args.recover,
             carve: args.carve,
             mapping: mapping(&args.mapping),
+            selected: selected(&args.selection),
         };
-        Self { sources: walked.sources, damages: walked.damages, options }
+        Ok(Self { sources: walked.sources, damages: walked.damages, options })
     }
 
     /// Bytes in all sources, as far as the file system tells.
@@ -51,6 +65,43 @@ impl Evidence {
             .map(|metadata| metadata.len())
             .sum()
     }
+}
+
+/// The paths that the file `list` names: one per line, or separated by NUL where there is any. Empty ones are none.
+fn listed(list: &Path) -> Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    let read = match list.to_str() {
+        Some("-") => std::io::stdin().lock().read_to_end(&mut bytes),
+        _ => File::open(list).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| {
+        Error::Usage(format!("{}: the list of paths cannot be read: {error}", list.display()))
+    })?;
+    let separator = if bytes.contains(&0) { 0 } else { b'\n' };
+    let names = bytes.split(|byte| *byte == separator).map(|name| match separator {
+        0 => name,
+        _ => name.strip_suffix(b"\r").unwrap_or(name),
+    });
+    Ok(names.filter(|name| !name.is_empty()).map(path_of).collect())
+}
+
+/// The path that `bytes` are: on Unix any bytes are one, elsewhere text is.
+fn path_of(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+    }
+    #[cfg(not(unix))]
+    {
+        PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+/// Which records are to be looked at.
+pub fn selected(args: &SelectionArgs) -> Selected {
+    let window = Window { from: args.from.or(args.last), to: args.to };
+    Selected { window, hosts: args.host.clone(), excluded_hosts: args.exclude_host.clone() }
 }
 
 /// How many threads to start for the `asked` ones, 0 being all cores. Thousands on a few cores would spend their time waking each other.

@@ -60,6 +60,7 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         "problems",
         "kind",
         "recovered",
+        "filtered",
     ];
     let mut table = Table::new(header.to_vec(), options, out)?;
     let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
@@ -78,6 +79,7 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             Cell::count(source.problems),
             Cell::text(source.kind.map_or("", SourceKind::as_str)),
             Cell::count(source.recovered),
+            Cell::count(source.filtered.total()),
         ])?;
     }
     table.finish()

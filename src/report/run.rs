@@ -54,6 +54,7 @@ pub fn write(
         "interrupted": outcome.interrupted,
         "clock": outcome.clock.as_str(),
         "mapping": outcome.mapping,
+        "selection": selection(outcome),
         "counts": counts(outcome),
         "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
@@ -98,6 +99,21 @@ fn counts(outcome: &Outcome) -> Value {
     })
 }
 
+/// What the run was to look at, and how many records it therefore left out.
+fn selection(outcome: &Outcome) -> Value {
+    let selected = &outcome.selected;
+    let filtered: Map<_, _> = outcome
+        .filtered()
+        .reasons()
+        .into_iter()
+        .map(|(reason, count)| (reason.to_owned(), Value::from(count)))
+        .collect();
+    json!({
+        "from": text(selected.window.from), "to": text(selected.window.to), "hosts": selected.hosts,
+        "excluded_hosts": selected.excluded_hosts, "filtered": filtered,
+    })
+}
+
 fn rule_object(rule: &RuleInfo) -> Value {
     json!({
         "id": rule.id, "name": rule.name, "version": rule.version, "severity": rule.severity.as_str(),
@@ -111,6 +127,7 @@ fn input_object(source: &SourceReport) -> Value {
         "status": source.status.as_str(), "chunks": source.chunks, "records": source.records,
         "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
         "problems": source.problems, "kind": source.kind.map(SourceKind::as_str), "recovered": source.recovered,
+        "filtered": source.filtered.total(),
     })
 }
 

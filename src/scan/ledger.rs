@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
+use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, SourceReport, Status};
 use crate::input::{End, Source};
 
 use super::coverage::Coverage;
@@ -38,6 +38,7 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct Account {
     coverage: Coverage,
+    filtered: Filtered,
     damages: Vec<Damage>,
     /// Damages beyond those kept, and whether one of them lost input.
     more: u64,
@@ -46,9 +47,10 @@ struct Account {
 
 impl Ledger {
     /// Adds what was read of a part of `source`. The parts of a source come in its order.
-    pub fn add(&mut self, source: &Source, coverage: Coverage, damages: Vec<Damage>) {
+    pub fn add(&mut self, source: &Source, coverage: Coverage, filtered: Filtered, damages: Vec<Damage>) {
         let account = self.open.entry(source.ordinal).or_default();
         account.coverage.add(coverage);
+        account.filtered.add(filtered);
         damages.into_iter().for_each(|damage| account.damage(damage));
     }
 
@@ -107,6 +109,7 @@ impl Account {
             records: self.coverage.records,
             sysmon_records: self.coverage.sysmon_records(),
             recovered: self.coverage.recovered,
+            filtered: self.filtered,
             first,
             last,
             problems: 0,
@@ -144,7 +147,7 @@ impl Account {
 
     fn status(&self) -> Status {
         let lost = self.more_lost || self.damages.iter().any(|damage| damage.lost);
-        match (lost, self.coverage.records) {
+        match (lost, self.coverage.records.saturating_add(self.filtered.total())) {
             (true, 0) => Status::Unreadable,
             (true, _) => Status::Partial,
             (false, _) => Status::Read,
@@ -171,7 +174,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for _ in 0..3 {
             let damages = (0..1_000).map(|_| loss(&source, DamageKind::Record, "bad")).collect();
-            ledger.add(&source, Coverage::default(), damages);
+            ledger.add(&source, Coverage::default(), Filtered::default(), damages);
         }
         ledger.close(&source, End::Skipped(7));
         let read = ledger.into_read(&[]);
@@ -186,7 +189,7 @@ mod tests {
         for ordinal in [2, 0, 1] {
             let mut coverage = Coverage::default();
             coverage.records = u64::from(ordinal) + 1;
-            ledger.add(&source(ordinal), coverage, Vec::new());
+            ledger.add(&source(ordinal), coverage, Filtered::default(), Vec::new());
             ledger.close(&source(ordinal), End::Skipped(7));
         }
         let read = ledger.into_read(&[]);

@@ -11,6 +11,7 @@ mod order;
 mod pass;
 mod query;
 mod rule_set;
+mod select;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -22,6 +23,7 @@ pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
 pub use query::{Answer, measures_time, query, query_documents};
 pub use rule_set::{CompiledRule, RuleSet, compile};
+pub use select::Selection;
 
 use crate::eql::Scratch;
 use crate::error::Result;
@@ -82,6 +84,7 @@ pub fn scan(
         clock: options.clock,
         mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),
         interrupted: read.interrupted,
+        selected: options.pass.selected.clone(),
     })
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::Scope;
 
 use crate::error::{Error, Result};
-use crate::finding::{Damage, DamageKind};
+use crate::finding::{Damage, DamageKind, Filtered, Selected};
 use crate::input::{
     Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Visitor,
     take_in,
@@ -23,6 +23,7 @@ use super::coverage::Coverage;
 use super::ledger::{Ledger, Read};
 use super::observer::Observer;
 use super::order::Place;
+use super::select::Selection;
 
 /// Chunks in a task.
 const CHUNKS_PER_TASK: usize = 8;
@@ -69,6 +70,8 @@ pub struct PassOptions {
     pub carve: bool,
     /// How Sysmon is mapped to ECS.
     pub mapping: sysmon::Options,
+    /// Which records are looked at.
+    pub selected: Selected,
 }
 
 /// Reads all `files` once. `deliver` is told what `worker` made of each piece, in the order of the evidence, and may break off.
@@ -88,7 +91,8 @@ pub fn pass<W: Worker>(
         .build()
         .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
     let desks: Vec<Desk<W>> = (0..pool.current_num_threads()).map(|_| Desk::new(options, worker)).collect();
-    let work = Work { desks: &desks, worker, mapping: &options.mapping, observer };
+    let selection = Selection::new(&options.selected);
+    let work = Work { desks: &desks, worker, mapping: &options.mapping, selection: &selection, observer };
     pool.scope(|scope| {
         let mut press = Press {
             scope,
@@ -112,6 +116,7 @@ struct Work<'a, W: Worker> {
     desks: &'a [Desk<W>],
     worker: &'a W,
     mapping: &'a sysmon::Options,
+    selection: &'a Selection,
     observer: &'a dyn Observer,
 }
 
@@ -146,6 +151,7 @@ struct Pending<W: Worker> {
 struct PieceOut<W: Worker> {
     source: Arc<Source>,
     coverage: Coverage,
+    filtered: Filtered,
     damages: Vec<Damage>,
     outs: Vec<W::Out>,
 }
@@ -217,7 +223,7 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     fn deliver(&mut self, pieces: Vec<PieceOut<W>>) {
         let Some(done) = self.waiting.pop_front() else { return };
         for piece in pieces {
-            self.ledger.add(&piece.source, piece.coverage, piece.damages);
+            self.ledger.add(&piece.source, piece.coverage, piece.filtered, piece.damages);
             if self.error.is_none()
                 && let ControlFlow::Break(error) = (self.deliver)(piece.outs)
             {
@@ -268,6 +274,7 @@ impl<W: Worker> Work<'_, W> {
         let out = PieceOut {
             source: Arc::clone(source),
             coverage: Coverage::default(),
+            filtered: Filtered::default(),
             damages: Vec::new(),
             outs: Vec::new(),
         };
@@ -287,6 +294,9 @@ struct Visit<'a, W: Worker> {
 
 impl<W: Worker> Visitor for Visit<'_, W> {
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
+        if !self.work.selection.takes(seen, &mut self.out.filtered) {
+            return false;
+        }
         self.out.coverage.see(seen);
         seen.provider == sysmon::PROVIDER && self.work.worker.wants(seen)
     }

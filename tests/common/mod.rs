@@ -124,6 +124,7 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
         recover: false,
         carve: false,
         mapping,
+        selected: evql::finding::Selected::default(),
     };
     let options = scan::ScanOptions { clock, pass };
     let calm = std::sync::atomic::AtomicBool::new(false);

@@ -143,6 +143,7 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
         records: if usable { 2_310 } else { 0 },
         sysmon_records: if usable { 2_298 } else { 0 },
         recovered: 0,
+        filtered: Filtered::default(),
         first: usable.then(|| at(-86_400_000)),
         last: usable.then(|| at(7_200_000)),
         problems,
@@ -169,6 +170,7 @@ fn outcome(
         clock: Clock::Created,
         mapping: Vec::new(),
         interrupted: false,
+        selected: Selected::default(),
     }
 }
 

@@ -132,6 +132,9 @@ fn detail(outcome: &Outcome) -> String {
     let times = || outcome.findings.iter().flat_map(|finding| finding.present().map(|event| event.created));
     match (times().min(), times().max()) {
         (Some(first), Some(last)) => format!("Between {} and {}, in {read}.", moment(first), moment(last)),
+        _ if records == 0 && outcome.filtered().total() > 0 => {
+            "No Sysmon record was looked at: the run's bounds left out what there is, so nothing can be said about these hosts.".to_owned()
+        }
         _ if records == 0 => {
             "No Sysmon record was read, so nothing can be said about these hosts.".to_owned()
         }
@@ -233,6 +236,7 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
             counted(lossy, "input")
         ));
     }
+    lines.extend(bounds(outcome));
     for (id, name, why) in [
         (1, "process start", "a sequence that begins with a start cannot be found there"),
         (
@@ -263,6 +267,38 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
     let rules = counted(outcome.rules.len(), "rule");
     lines.push(format!("{rules} ran: what no rule describes is not judged."));
     lines
+}
+
+/// What the run was not to look at, and how much that was.
+fn bounds(outcome: &Outcome) -> Option<String> {
+    let selected = &outcome.selected;
+    if selected.is_all() {
+        return None;
+    }
+    let mut bounds = Vec::new();
+    bounds.extend(selected.window.from.map(|from| format!("from {} on, itself included", moment(from))));
+    bounds.extend(selected.window.to.map(|to| format!("before {}, itself not included", moment(to))));
+    let hosts =
+        |names: &[String], words: &str| (!names.is_empty()).then(|| format!("{words} {}", some_of(names, 6)));
+    bounds.extend(hosts(&selected.hosts, "on hosts like"));
+    bounds.extend(hosts(&selected.excluded_hosts, "not on hosts like"));
+    let filtered = outcome.filtered();
+    let words = |reason| match reason {
+        "before" => "before that time",
+        "after" => "after it",
+        "without_time" => "without a readable time",
+        _ => "of other hosts",
+    };
+    let counts: Vec<String> = filtered
+        .reasons()
+        .into_iter()
+        .map(|(reason, count)| format!("{} {}", grouped(count), words(reason)))
+        .collect();
+    let left_out = match counts.is_empty() {
+        true => "no record was left out".to_owned(),
+        false => format!("{} records were left out ({})", grouped(filtered.total()), counts.join(", ")),
+    };
+    Some(format!("Only events {} were looked at: {left_out}.", bounds.join(", ")))
 }
 
 fn lacks(host: &HostCoverage, id: u32) -> bool {
