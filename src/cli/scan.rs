@@ -26,7 +26,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     if stream && formats.len() != 1 {
         return Err(Error::Usage("`-o -` streams one format: say which with --format".into()));
     }
-    let mut evidence = Evidence::gather(&args.evidence, !args.no_hash);
+    let mut evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     let rules = load(&args.rules, &evidence.options.mapping, terminal)?;
     let folder =
         args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
@@ -38,7 +38,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     if !stream {
         prepare(&folder)?;
     }
-    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let progress = evidence.progress(terminal);
     let options_of_scan = ScanOptions { clock: clock(args.clock), pass: evidence.options.clone() };
     let damages = std::mem::take(&mut evidence.damages);
     let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);

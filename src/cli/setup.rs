@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use evql::error::Result;
 use evql::finding::{Clock, Damage};
 use evql::input::{self, ReaderKind, Source, WalkOptions};
 use evql::scan::PassOptions;
 use evql::sysmon;
 
-use super::Exit;
 use super::args::{ClockChoice, EventAction, EvidenceArgs, HostName, MappingArgs, ReaderChoice};
+use super::terminal::{Progress, Terminal};
+use super::{Exit, archives};
 
 /// More threads than this for each core only wait.
 const THREADS_PER_CORE: usize = 4;
@@ -26,7 +28,11 @@ pub struct Evidence {
 
 impl Evidence {
     /// Finds the sources that `args` names.
-    pub fn gather(args: &EvidenceArgs, hash: bool) -> Self {
+    ///
+    /// # Errors
+    /// [`evql::error::Error::Usage`] when the passwords of archives cannot be had.
+    pub fn gather(args: &EvidenceArgs, hash: bool) -> Result<Self> {
+        let archives = archives::options(&args.archives)?;
         let walked = input::walk(&args.paths, WalkOptions { follow_links: args.follow_links });
         let reader = match args.reader {
             ReaderChoice::Fast => ReaderKind::Fast,
@@ -36,20 +42,21 @@ impl Evidence {
             threads: threads(args.threads),
             reader,
             hash,
-            recover: false,
-            carve: false,
+            recover: args.recover,
+            carve: args.carve,
+            archives,
             mapping: mapping(&args.mapping),
         };
-        Self { sources: walked.sources, damages: walked.damages, options }
+        Ok(Self { sources: walked.sources, damages: walked.damages, options })
     }
 
-    /// Bytes in all sources, as far as the file system tells.
-    pub fn bytes(&self) -> u64 {
-        self.sources
-            .iter()
-            .filter_map(|source| source.path.metadata().ok())
-            .map(|metadata| metadata.len())
-            .sum()
+    /// A progress bar over all sources, which stands still while a person is asked for a password.
+    pub fn progress(&mut self, terminal: Terminal) -> Progress {
+        // As far as the file system tells.
+        let sizes = self.sources.iter().filter_map(|source| source.path.metadata().ok());
+        let progress = terminal.progress(self.sources.len(), sizes.map(|metadata| metadata.len()).sum());
+        self.options.archives.passwords.ask = archives::asker(progress.bar());
+        progress
     }
 }
 
