@@ -342,6 +342,13 @@ pub struct SourceReport {
     pub problems: u64,
 }
 
+impl SourceReport {
+    /// Whether it is an archive whose members are sources of their own.
+    pub fn is_opened_archive(&self) -> bool {
+        self.kind == Some(SourceKind::Archive) && matches!(self.status, Status::Read | Status::Partial)
+    }
+}
+
 /// What the evidence holds of one host.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HostCoverage {
@@ -385,7 +392,7 @@ impl Outcome {
     /// Whether anything usable was read: a source that is an event log. An archive is none, whatever its members are.
     pub fn anything_usable(&self) -> bool {
         let read = |source: &SourceReport| matches!(source.status, Status::Read | Status::Partial);
-        self.sources.iter().any(|source| read(source) && source.kind != Some(SourceKind::Archive))
+        self.sources.iter().any(|source| read(source) && !source.is_opened_archive())
     }
 }
 

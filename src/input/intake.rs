@@ -129,7 +129,9 @@ impl Intake<'_> {
                 return End::Failed { damage, size: known.size.unwrap_or_default(), sha256: None };
             }
         };
-        if let Kind::Archive(format) = looked.kind {
+        if let Kind::Archive(format) = looked.kind
+            && (known.expected || !archive::is_document(&looked.head))
+        {
             return self.archive(source, format, looked, known);
         }
         let mut log = match SourceFile::new(&source.name, looked, known.size, self.options.carve) {
@@ -161,10 +163,15 @@ impl Intake<'_> {
             return End::Failed { damage: failure(&source.name, &reason), size, sha256 };
         }
         let keyring = self.keyring;
-        let archived =
-            archive::read(format, &source.name, looked, inside.budget, keyring, &mut |member, content| {
-                self.member(source, member, content, inside)
-            });
+        let archived = archive::read(
+            format,
+            &source.name,
+            known.size,
+            looked,
+            inside.budget,
+            keyring,
+            &mut |member, content| self.member(source, member, content, inside),
+        );
         archive_end(archived, known.size)
     }
 

@@ -25,6 +25,7 @@ pub(super) use limits::Budget;
 pub(super) use name::{is_expected, member_name};
 pub(super) use passwords::Keyring;
 pub use passwords::{Asker, Passwords};
+pub(super) use zip::is_document;
 
 use seekable::Seekable;
 
@@ -66,10 +67,11 @@ pub(super) struct Archived {
     pub(super) broken_off: bool,
 }
 
-/// Reads the archive that was `looked` at, of the given `format` and name, and tells `members`.
+/// Reads the archive that was `looked` at, of the given `format` and name and of `size` bytes as far as is known, and tells `members`.
 pub(super) fn read(
     format: Format,
     name: &str,
+    size: Option<u64>,
     looked: Looked<'_>,
     budget: &Budget<'_>,
     keyring: &Keyring,
@@ -77,7 +79,7 @@ pub(super) fn read(
 ) -> Archived {
     let archived = Archived::default();
     let mut visit =
-        Visit { name, budget, keyring, members, asked: false, proven: None, stopped: false, archived };
+        Visit { name, size, budget, keyring, members, asked: false, proven: None, stopped: false, archived };
     match format {
         Format::Zip | Format::SevenZ => visit.in_any_order(format, looked),
         Format::Tar => visit.in_order(looked, |reader, visit| tar::read(reader, visit)),
@@ -91,6 +93,7 @@ pub(super) fn read(
 /// One archive on its way through.
 struct Visit<'v> {
     name: &'v str,
+    size: Option<u64>,
     budget: &'v Budget<'v>,
     keyring: &'v Keyring,
     members: &'v mut Members<'v>,

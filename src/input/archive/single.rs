@@ -20,7 +20,8 @@ pub(super) fn read(format: Format, reader: &mut Rest<'_>, visit: &mut Visit<'_>)
     if !visit.next() {
         return;
     }
-    let mut member = Member { name: uncompressed(visit.name), size: None, packed: None, modified: None };
+    let mut member =
+        Member { name: uncompressed(visit.name), size: None, packed: visit.size, modified: None };
     match format {
         Format::Gz => {
             let mut content = MultiGzDecoder::new(BufReader::new(reader));

@@ -32,6 +32,23 @@ const REMEDY: &str = "it is sealed with a certificate (X.509), whose owner alone
 /// What tells a disk image in AFF4 from other zips.
 const AFF4: [&str; 2] = ["container.description", "information.turtle"];
 
+/// What the first member is called in documents and programs that are zips: Office's, OpenDocument's and EPUB's, Java's and Android's.
+const DOCUMENTS: [&[u8]; 7] = [
+    b"[Content_Types].xml",
+    b"_rels/",
+    b"docProps/",
+    b"mimetype",
+    b"META-INF/",
+    b"AndroidManifest.xml",
+    b"classes.dex",
+];
+
+/// Whether the zip that begins with `head` is a document or a program, in which no collector puts logs and of which every disk is full.
+pub(in crate::input) fn is_document(head: &[u8]) -> bool {
+    let name = head.get(30..).filter(|_| head.starts_with(b"PK\x03\x04")).unwrap_or_default();
+    DOCUMENTS.iter().any(|first| name.starts_with(first))
+}
+
 /// Reads `archive` and tells of its members.
 pub(super) fn read(archive: &Seekable<'_>, visit: &mut Visit<'_>) {
     // What was found to be a zip begins as one. A directory that only fits further on belongs to a zip that lies in this one.
