@@ -266,6 +266,8 @@ pub enum SourceKind {
     Xml,
     /// Events exported as JSON, by whatever tool: no checksums, no slack.
     Json,
+    /// An archive; its members are sources of their own.
+    Archive,
 }
 
 impl SourceKind {
@@ -276,6 +278,7 @@ impl SourceKind {
             Self::Carved => "carved",
             Self::Xml => "xml",
             Self::Json => "json",
+            Self::Archive => "archive",
         }
     }
 }
@@ -407,6 +410,13 @@ pub struct SourceReport {
     pub problems: u64,
 }
 
+impl SourceReport {
+    /// Whether it is an archive whose members are sources of their own.
+    pub fn is_opened_archive(&self) -> bool {
+        self.kind == Some(SourceKind::Archive) && matches!(self.status, Status::Read | Status::Partial)
+    }
+}
+
 /// What the evidence holds of one host.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HostCoverage {
@@ -456,9 +466,10 @@ impl Outcome {
         all
     }
 
-    /// Whether anything usable was read: a source that is an event log.
+    /// Whether anything usable was read: a source that is an event log. An archive is none, whatever its members are.
     pub fn anything_usable(&self) -> bool {
-        self.sources.iter().any(|source| matches!(source.status, Status::Read | Status::Partial))
+        let read = |source: &SourceReport| matches!(source.status, Status::Read | Status::Partial);
+        self.sources.iter().any(|source| read(source) && !source.is_opened_archive())
     }
 }
 

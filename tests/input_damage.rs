@@ -33,8 +33,7 @@ fn losses(told: &Told) -> Vec<(DamageKind, Option<u64>, bool)> {
 
 #[track_caller]
 fn end(source: Source) -> End {
-    let mut ends =
-        visit(&[source], IntakeOptions { hash: false, carve: false }, ReaderKind::Fast, &mut Told::default());
+    let mut ends = visit(&[source], IntakeOptions::default(), ReaderKind::Fast, &mut Told::default());
     ends.pop().expect("every source ends")
 }
 

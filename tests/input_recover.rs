@@ -140,7 +140,7 @@ fn read(bytes: &[u8], way: Way) -> Option<(Told, Finished)> {
     let source = Source { name: "image.bin".to_owned(), ..source(&path) };
     let reader = if way.recover { PieceReader::recovering(way.kind) } else { PieceReader::new(way.kind) };
     let mut told = Told::default();
-    let options = IntakeOptions { hash: false, carve: way.carve };
+    let options = IntakeOptions { carve: way.carve, ..IntakeOptions::default() };
     let finished = match visit_with(&[source], options, reader, &mut told).pop() {
         Some(End::Read(finished)) => *finished,
         Some(End::Failed { damage, .. }) => {
@@ -291,6 +291,7 @@ fn a_query_takes_a_recovered_record_only_where_no_live_one_is_it() {
             hash: false,
             recover,
             carve: false,
+            archives: evql::input::archive::ArchiveOptions::default(),
             mapping: sysmon::Options::default(),
             selected: evql::finding::Selected::default(),
         };

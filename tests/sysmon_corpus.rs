@@ -42,7 +42,7 @@ impl Visitor for Collect {
 fn events_under(path: &Path) -> Vec<Event> {
     let mut collect = Collect::default();
     let files = input::walk(&[path.to_owned()], WalkOptions::default()).sources;
-    visit(&files, IntakeOptions { hash: false, carve: false }, ReaderKind::default(), &mut collect);
+    visit(&files, IntakeOptions::default(), ReaderKind::default(), &mut collect);
     collect.0
 }
 

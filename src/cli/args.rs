@@ -6,6 +6,8 @@ use evql::time::Timestamp;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::archives::size;
+
 /// EQL on EVTX: Elastic's detection language, sequences included, straight on Windows event logs.
 ///
 /// Point it at files or folders of .evtx logs that hold Sysmon records; it needs no cluster, no network and no set-up.
@@ -66,7 +68,7 @@ pub enum ColorChoice {
 /// Where the evidence is and how it is read.
 #[derive(Debug, Clone, Args)]
 pub struct EvidenceArgs {
-    /// Event logs: files or folders (searched recursively). EVTX, and events exported as XML or JSON (evtx_dump, Velociraptor, winlogbeat or Elastic, flat
+    /// Event logs: files, folders (searched recursively) or archives of them (zip, 7z, tar, gz, bz2, xz, zst, one in the other too). EVTX, and events exported as XML or JSON (evtx_dump, Velociraptor, winlogbeat or Elastic, flat
     /// NXLog), are known by their content, not their name.
     #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -91,6 +93,8 @@ pub struct EvidenceArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
+    pub archives: ArchiveArgs,
+    #[command(flatten)]
     pub mapping: MappingArgs,
 }
 
@@ -114,6 +118,33 @@ pub struct SelectionArgs {
     /// No hosts whose name, or its first label, matches; repeatable.
     #[arg(long, value_name = "GLOB")]
     pub exclude_host: Vec<String>,
+}
+
+/// How archives are opened, and how much may come out of them.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Archives")]
+pub struct ArchiveArgs {
+    /// Passwords of encrypted archives, one to a line, tried in order. Without one that fits, a terminal is asked, once for each archive.
+    #[arg(long, value_name = "FILE")]
+    pub archive_password_file: Option<PathBuf>,
+    /// An environment variable that holds one more password.
+    #[arg(long, value_name = "VAR")]
+    pub archive_password_env: Option<String>,
+    /// Most bytes of one member, as in `500MiB`.
+    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
+    pub archive_max_member: u64,
+    /// Most bytes that come out of one file, archives in it included.
+    #[arg(long, value_name = "SIZE", default_value = "1TiB", value_parser = size)]
+    pub archive_max_total: u64,
+    /// Most bytes that come out for each byte of an archive; more is taken for a bomb once 64 MiB came out.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub archive_max_ratio: u64,
+    /// Most members of one file, those of archives in it included.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub archive_max_members: u64,
+    /// How deep archives may lie in each other; a compressed tar counts as two.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub archive_max_depth: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -21,10 +21,10 @@ const BUFFER: usize = 1 << 16;
 pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let ExportFormat::Ecs = args.format;
     let target = Target::of(&args.output, args.force)?;
-    let evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
+    let mut evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     let options = ExportOptions { bulk: args.bulk };
     let interrupt = interrupt();
-    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let progress = evidence.progress(terminal);
     let exported =
         target.write(|out| export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out));
     progress.finish();

@@ -1,5 +1,6 @@
 //! The front door: arguments in, one conductor's answer out, as an exit code. No matching and no formatting happens here.
 
+mod archives;
 mod args;
 mod explain;
 mod export;

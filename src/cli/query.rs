@@ -68,9 +68,9 @@ pub fn run(args: &QueryArgs, terminal: Terminal) -> Answer {
 
 fn ask_logs(args: &QueryArgs, printer: &mut Printer, terminal: Terminal) -> Answer {
     let program = compile(&args.query, None).map_err(|diagnostics| wrong(&args.query, &diagnostics))?;
-    let evidence = Evidence::gather(&args.evidence, false)?;
+    let mut evidence = Evidence::gather(&args.evidence, false)?;
     let interrupt = interrupt();
-    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let progress = evidence.progress(terminal);
     let mut answer = |found: Found| match printer.print(&found) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),

@@ -38,7 +38,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     if !stream {
         prepare(&folder)?;
     }
-    let progress = terminal.progress(evidence.sources.len(), evidence.bytes());
+    let progress = evidence.progress(terminal);
     let options_of_scan = ScanOptions { clock: clock(args.clock), pass: evidence.options.clone() };
     let damages = std::mem::take(&mut evidence.damages);
     let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);

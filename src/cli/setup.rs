@@ -12,10 +12,11 @@ use evql::input::{self, ReaderKind, Source, WalkOptions};
 use evql::scan::PassOptions;
 use evql::sysmon;
 
-use super::Exit;
 use super::args::{
     ClockChoice, EventAction, EvidenceArgs, HostName, MappingArgs, ReaderChoice, SelectionArgs,
 };
+use super::terminal::{Progress, Terminal};
+use super::{Exit, archives};
 
 /// More threads than this for each core only wait.
 const THREADS_PER_CORE: usize = 4;
@@ -34,12 +35,13 @@ impl Evidence {
     /// Finds the sources that `args` names.
     ///
     /// # Errors
-    /// [`evql::error::Error::Usage`] when the list of paths cannot be read.
+    /// [`evql::error::Error::Usage`] when the list of paths or the passwords of archives cannot be had.
     pub fn gather(args: &EvidenceArgs, hash: bool) -> Result<Self> {
         let mut paths = args.paths.clone();
         if let Some(list) = &args.files_from {
             paths.extend(listed(list)?);
         }
+        let archives = archives::options(&args.archives)?;
         let walked = input::walk(&paths, WalkOptions { follow_links: args.follow_links });
         let reader = match args.reader {
             ReaderChoice::Fast => ReaderKind::Fast,
@@ -51,19 +53,20 @@ impl Evidence {
             hash,
             recover: args.recover,
             carve: args.carve,
+            archives,
             mapping: mapping(&args.mapping),
             selected: selected(&args.selection),
         };
         Ok(Self { sources: walked.sources, damages: walked.damages, options })
     }
 
-    /// Bytes in all sources, as far as the file system tells.
-    pub fn bytes(&self) -> u64 {
-        self.sources
-            .iter()
-            .filter_map(|source| source.path.metadata().ok())
-            .map(|metadata| metadata.len())
-            .sum()
+    /// A progress bar over all sources, which stands still while a person is asked for a password.
+    pub fn progress(&mut self, terminal: Terminal) -> Progress {
+        // As far as the file system tells.
+        let sizes = self.sources.iter().filter_map(|source| source.path.metadata().ok());
+        let progress = terminal.progress(self.sources.len(), sizes.map(|metadata| metadata.len()).sum());
+        self.options.archives.passwords.ask = archives::asker(progress.bar());
+        progress
     }
 }
 

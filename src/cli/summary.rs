@@ -49,9 +49,11 @@ fn place(folder: &Path, formats: &[Format]) -> String {
 }
 
 fn sources(outcome: &Outcome) -> String {
-    let count = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
+    // An archive that was opened is as many files as it has members.
+    let files: Vec<_> = outcome.sources.iter().filter(|source| !source.is_opened_archive()).collect();
+    let count = |status: Status| files.iter().filter(|source| source.status == status).count();
     let read = count(Status::Read) + count(Status::Partial);
-    let files = if outcome.sources.len() == 1 { "file" } else { "files" };
+    let noun = if files.len() == 1 { "file" } else { "files" };
     let noted = [
         (Status::Partial, "in part"),
         (Status::Unreadable, "unreadable"),
@@ -66,10 +68,7 @@ fn sources(outcome: &Outcome) -> String {
     let noted = if noted.is_empty() { String::new() } else { format!(" ({})", noted.join(", ")) };
     let records: u64 = outcome.sources.iter().map(|source| source.records).sum();
     let sysmon: u64 = outcome.sources.iter().map(|source| source.sysmon_records).sum();
-    format!(
-        "Read {read} of {} {files}{noted}; {records} records, {sysmon} of them Sysmon's",
-        outcome.sources.len()
-    )
+    format!("Read {read} of {} {noun}{noted}; {records} records, {sysmon} of them Sysmon's", files.len())
 }
 
 /// The worst findings first, then by time.

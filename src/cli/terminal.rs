@@ -87,6 +87,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The bar itself, for what must not be drawn over.
+    pub fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

@@ -3,6 +3,10 @@
 use super::bytes::slice_at;
 use super::json;
 
+mod image;
+
+pub use image::Image;
+
 /// Bytes of an EVTX file's header block (the chunks follow it).
 pub const FILE_HEADER_SIZE: usize = 4096;
 /// Bytes of an EVTX chunk.
@@ -30,9 +34,41 @@ pub enum Kind {
     Xml,
     /// Events exported as JSON.
     Json,
+    /// An archive, or one compressed file.
+    Archive(Format),
+    /// A disk image.
+    Image(Image),
     /// None of these, as far as its head says.
     Other,
 }
+
+/// How an archive is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Members, and a directory of them at the end (APPNOTE.TXT).
+    Zip,
+    /// Blocks of members, and a header that tells of them at the end (7zFormat.txt).
+    SevenZ,
+    /// Members one after the other (POSIX ustar, GNU, older).
+    Tar,
+    /// One file (RFC 1952).
+    Gz,
+    /// One file.
+    Bzip2,
+    /// One file.
+    Xz,
+    /// One file (RFC 8878).
+    Zstd,
+}
+
+/// What archives begin with. A zip without members begins with the end of its directory; bzip2's first block begins with a number of its own.
+const ARCHIVES: &[(&[u8], Format)] = &[
+    (b"PK\x03\x04", Format::Zip),
+    (b"PK\x05\x06", Format::Zip),
+    (b"7z\xBC\xAF\x27\x1C", Format::SevenZ),
+    (b"\xFD7zXZ\0", Format::Xz),
+    (b"\x28\xB5\x2F\xFD", Format::Zstd),
+];
 
 /// What a source is whose first [`HEAD_SIZE`] bytes are `head`.
 pub fn detect(head: &[u8]) -> Kind {
@@ -40,6 +76,10 @@ pub fn detect(head: &[u8]) -> Kind {
         Kind::Empty
     } else if head.starts_with(FILE_MAGIC) {
         Kind::Evtx
+    } else if let Some(format) = archive(head) {
+        Kind::Archive(format)
+    } else if let Some(image) = Image::of_magic(head) {
+        Kind::Image(image)
     } else if slice_at(head, FILE_HEADER_SIZE, CHUNK_MAGIC.len()) == Some(CHUNK_MAGIC) {
         Kind::EvtxWithoutHeader
     } else if is_event_xml(head) {
@@ -61,6 +101,35 @@ pub fn tells_windows_events(head: &[u8]) -> bool {
 pub fn chunk_beyond(bytes: &[u8]) -> bool {
     let chunks = bytes.get(FILE_HEADER_SIZE..).unwrap_or_default().chunks(CHUNK_SIZE);
     chunks.into_iter().any(|chunk| chunk.starts_with(CHUNK_MAGIC))
+}
+
+/// The format of an archive that begins with `head`.
+fn archive(head: &[u8]) -> Option<Format> {
+    match head {
+        // Deflate is gzip's only method; the three high flags are reserved.
+        [0x1F, 0x8B, 8, flags, ..] if flags & 0xE0 == 0 => Some(Format::Gz),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Format::Bzip2),
+        // No block at all: the end of the stream.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Format::Bzip2),
+        _ if is_tar(head) => Some(Format::Tar),
+        _ => ARCHIVES.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format),
+    }
+}
+
+/// Whether `head` begins with a tar member's header: the sum of its bytes stands in it, in octal, taken with spaces in that place. The oldest tars have no
+/// magic.
+fn is_tar(head: &[u8]) -> bool {
+    const CHECKSUM: std::ops::Range<usize> = 148..156;
+    let Some(header) = head.get(..512).filter(|header| !header.starts_with(&[0])) else { return false };
+    let stated = header.get(CHECKSUM).unwrap_or_default();
+    let digits: Vec<u8> =
+        stated.iter().copied().skip_while(|byte| *byte == b' ').take_while(u8::is_ascii_digit).collect();
+    let stated = str::from_utf8(&digits).ok().and_then(|digits| u64::from_str_radix(digits, 8).ok());
+    let counted: u64 = (0..)
+        .zip(header)
+        .map(|(at, byte)| if CHECKSUM.contains(&at) { u64::from(b' ') } else { u64::from(*byte) })
+        .sum();
+    stated == Some(counted)
 }
 
 /// Whether `head` begins like a run of `<Event>` elements, rooted or not, in UTF-8 or UTF-16.
@@ -115,6 +184,15 @@ mod tests {
             (b"<?xml version='1.0'?>\r\n<Events><Event>", Kind::Xml),
             (b"<?xml version='1.0'?>\r\n<Task>", Kind::Other),
             (b"<?xml version='1.0'?>\r\n<EventTrigger>", Kind::Other),
+            (b"PK\x03\x04", Kind::Archive(Format::Zip)),
+            (b"PK\x05\x06", Kind::Archive(Format::Zip)),
+            (b"7z\xBC\xAF\x27\x1C", Kind::Archive(Format::SevenZ)),
+            (b"\x1F\x8B\x08\x00", Kind::Archive(Format::Gz)),
+            (b"\x1F\x8B\x08\xFF", Kind::Other),
+            (b"BZh91AY&SY", Kind::Archive(Format::Bzip2)),
+            (b"BZh as in a text", Kind::Other),
+            (b"\xFD7zXZ\0", Kind::Archive(Format::Xz)),
+            (b"\x28\xB5\x2F\xFD", Kind::Archive(Format::Zstd)),
             (b"<EventLog>", Kind::Other),
             (b"just text <Event>", Kind::Other),
         ] {
@@ -130,6 +208,17 @@ mod tests {
             assert_eq!(detect(&utf16(text, u16::to_le_bytes)), Kind::Xml, "{text}");
             assert_eq!(detect(&utf16(text, u16::to_be_bytes)), Kind::Xml, "{text}");
         }
+    }
+
+    #[test]
+    fn a_tar_is_known_by_its_checksum_whatever_its_age() {
+        let mut head = vec![0; 1024];
+        head[..6].copy_from_slice(b"a.evtx");
+        head[148..156].copy_from_slice(b"001526\0 ");
+        assert_eq!(detect(&head), Kind::Archive(Format::Tar));
+        head[6] = b'x';
+        assert_eq!(detect(&head), Kind::Other);
+        assert_eq!(detect(&[0; 1024]), Kind::Other);
     }
 
     #[test]

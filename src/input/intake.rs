@@ -1,25 +1,29 @@
-//! Files → the sources in them → blocks, told to a [`Sink`] in one order, each byte read once. It looks into no block and writes nothing.
+//! Files → the sources in them, those in archives too → blocks, told to a [`Sink`] in one order, each byte read once. It looks into no block and writes
+//! nothing.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::finding::{Damage, DamageKind};
+use crate::finding::{Damage, DamageKind, SourceKind};
 use crate::time::Timestamp;
 
-use super::detect::Kind;
-use super::source::{Block, Finished, Looked, SourceFile, SourceOptions, failure};
+use super::archive::{self, ArchiveOptions, Archived, Budget, Keyring, Member};
+use super::detect::{Format, Kind};
+use super::source::{Block, Finished, Input, Looked, SourceFile, SourceOptions, failure};
 use super::walk::Source;
 
 /// How evidence is taken in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct IntakeOptions {
     /// Take the SHA-256 of every source on the way.
     pub hash: bool,
     /// Look for EVTX chunks at any byte of a source that is none of the known kinds.
     pub carve: bool,
+    /// How archives are read.
+    pub archives: ArchiveOptions,
 }
 
 /// How a source ended.
@@ -52,10 +56,12 @@ pub trait Sink {
     fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()>;
 }
 
-/// Reads `files` one after the other and tells `sink`; `meter` is told of bytes of the files as they are read. Sources get their ordinals here, in the
-/// order in which they are met. Returns how many of the files were begun: all, unless the sink broke off.
+/// Reads `files` one after the other, and what is in those that are archives, and tells `sink`; `meter` is told of bytes of the files as they are read.
+/// Sources get their ordinals here, in the order in which they are met: an archive before its members. Returns how many of the files were begun: all, unless
+/// the sink broke off.
 pub fn take_in(files: &[Source], options: IntakeOptions, meter: &dyn Fn(u64), sink: &mut dyn Sink) -> usize {
-    let mut intake = Intake { options, meter, sink, next: 0 };
+    let keyring = Keyring::new(&options.archives.passwords);
+    let mut intake = Intake { options: &options, keyring: &keyring, meter, sink, next: 0 };
     for (index, file) in files.iter().enumerate() {
         if intake.file(file).is_break() {
             return index.saturating_add(1);
@@ -65,10 +71,30 @@ pub fn take_in(files: &[Source], options: IntakeOptions, meter: &dyn Fn(u64), si
 }
 
 struct Intake<'a> {
-    options: IntakeOptions,
+    options: &'a IntakeOptions,
+    keyring: &'a Keyring,
     meter: &'a dyn Fn(u64),
     sink: &'a mut dyn Sink,
     next: u32,
+}
+
+/// The archives that a source lies in.
+#[derive(Clone, Copy)]
+struct Inside<'b> {
+    budget: &'b Budget<'b>,
+    /// How many they are.
+    depth: u32,
+}
+
+/// What is known of a source before it is read.
+#[derive(Clone, Copy)]
+struct Known<'b> {
+    /// It was meant to be a log: then being none is a damage.
+    expected: bool,
+    /// Bytes.
+    size: Option<u64>,
+    /// `None` for a file.
+    inside: Option<Inside<'b>>,
 }
 
 impl Intake<'_> {
@@ -83,44 +109,104 @@ impl Intake<'_> {
             }
         };
         let stat = Stat::of(&metadata);
-        let file_name = source.name.rsplit('/').next().unwrap_or_default();
-        let expected = source.named || file_name.to_ascii_lowercase().contains(".evtx");
-        let reader = Metered { reader, meter: self.meter };
-        let mut end = self.stream(&source, Box::new(reader), expected, Some(stat.size));
+        let expected = source.named || archive::is_expected(&source.name);
+        let reader = Metered { reader, meter: self.meter, position: 0, told: 0 };
+        let known = Known { expected, size: Some(stat.size), inside: None };
+        let mut end = self.stream(&source, Input::File(Box::new(reader)), known);
         if let End::Read(finished) = &mut end {
             finished.modified = stat.modified;
             finished.damages.extend(changed(&source.name, &file.path, &stat));
         }
-        let broke = matches!(end, End::Unread(_));
-        self.sink.end(&source, end)?;
-        if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.end(&source, end)
     }
 
-    /// Reads one source, which holds `size` bytes as far as is known. `expected` says that it was meant to be a log: then being none is a damage.
-    fn stream(
-        &mut self,
-        source: &Arc<Source>,
-        reader: Box<dyn Read + '_>,
-        expected: bool,
-        size: Option<u64>,
-    ) -> End {
-        let looked = match Looked::at(reader, SourceOptions { hash: self.options.hash }) {
+    /// Reads one source.
+    fn stream(&mut self, source: &Arc<Source>, input: Input<'_>, known: Known<'_>) -> End {
+        let looked = match Looked::at(input, SourceOptions { hash: self.options.hash }) {
             Ok(looked) => looked,
             Err(reason) => {
                 let damage = failure(&source.name, &reason);
-                return End::Failed { damage, size: size.unwrap_or_default(), sha256: None };
+                return End::Failed { damage, size: known.size.unwrap_or_default(), sha256: None };
             }
         };
-        let mut log = match SourceFile::new(&source.name, looked, size, self.options.carve) {
+        if let Kind::Archive(format) = looked.kind
+            && (known.expected || !archive::is_document(&looked.head))
+        {
+            return self.archive(source, format, looked, known);
+        }
+        let mut log = match SourceFile::new(&source.name, looked, known.size, self.options.carve) {
             Ok(log) => log,
-            Err(other) => return no_log(source, *other, expected, size),
+            Err(other) => return no_log(source, *other, known),
         };
         while let Some(block) = log.next_block(self.sink.room()) {
             if self.sink.block(source, block).is_break() {
-                return End::Unread(size.unwrap_or_default());
+                return End::Unread(known.size.unwrap_or_default());
             }
         }
         End::Read(Box::new(log.finish()))
+    }
+
+    /// Reads the members of an archive, each a source of its own.
+    fn archive(&mut self, source: &Arc<Source>, format: Format, looked: Looked<'_>, known: Known<'_>) -> End {
+        let options = &self.options.archives;
+        let own = Budget::new(options, known.size);
+        let inside = match known.inside {
+            None => Inside { budget: &own, depth: 1 },
+            Some(outer) => Inside { depth: outer.depth.saturating_add(1), ..outer },
+        };
+        if inside.depth > options.max_depth {
+            let reason = format!(
+                "it lies in {} archives, one in the other, and is not opened; --archive-max-depth allows more",
+                known.inside.map_or(0, |outer| outer.depth)
+            );
+            let (size, sha256) = looked.tap.drain();
+            return End::Failed { damage: failure(&source.name, &reason), size, sha256 };
+        }
+        let keyring = self.keyring;
+        let archived = archive::read(
+            format,
+            &source.name,
+            known.size,
+            looked,
+            inside.budget,
+            keyring,
+            &mut |member, content| self.member(source, member, content, inside),
+        );
+        archive_end(archived, known.size)
+    }
+
+    /// Reads a member of the archive `outer`.
+    fn member(
+        &mut self,
+        outer: &Source,
+        member: Member,
+        content: Result<&mut dyn Read, String>,
+        inside: Inside<'_>,
+    ) -> ControlFlow<()> {
+        let name = archive::member_name(&outer.name, &member.name);
+        let expected = archive::is_expected(&member.name);
+        let source = self.number(Source { path: PathBuf::new(), name, ordinal: 0, named: false });
+        let mut end = match content {
+            Ok(content) => {
+                let known = Known { expected, size: member.size, inside: Some(inside) };
+                self.stream(&source, Input::Stream(Box::new(content)), known)
+            }
+            Err(reason) => {
+                let damage = failure(&source.name, &reason);
+                End::Failed { damage, size: member.size.unwrap_or_default(), sha256: None }
+            }
+        };
+        if let End::Read(finished) = &mut end {
+            finished.modified = member.modified;
+        }
+        self.end(&source, end)
+    }
+
+    /// Tells the sink that `source` is at its `end`, which may be the end of all.
+    fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()> {
+        let broke = matches!(end, End::Unread(_));
+        self.sink.end(source, end)?;
+        if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn number(&mut self, source: Source) -> Arc<Source> {
@@ -130,40 +216,69 @@ impl Intake<'_> {
     }
 }
 
+/// How an archive of `size` bytes, as far as is known, ended.
+fn archive_end(archived: Archived, size: Option<u64>) -> End {
+    let size = size.unwrap_or(archived.size);
+    if archived.broken_off {
+        return End::Unread(size);
+    }
+    End::Read(Box::new(Finished {
+        kind: SourceKind::Archive,
+        size,
+        modified: None,
+        sha256: archived.sha256,
+        chunks: 0,
+        members: archived.members,
+        header: None,
+        damages: archived.damages,
+    }))
+}
+
 /// What becomes of a source that is no log.
-fn no_log(source: &Source, looked: Looked<'_>, expected: bool, size: Option<u64>) -> End {
-    if looked.tap.failed() {
-        return End::Failed {
-            damage: failure(&source.name, "reading stopped before anything was found in it"),
-            size: size.unwrap_or(looked.tap.read()),
-            sha256: None,
-        };
+fn no_log(source: &Source, looked: Looked<'_>, known: Known<'_>) -> End {
+    let size = known.size.unwrap_or(looked.tap.read_so_far());
+    if let Some(error) = looked.tap.error() {
+        let reason = format!("reading stopped before anything was found in it: {error}");
+        return End::Failed { damage: failure(&source.name, &reason), size, sha256: None };
     }
-    let empty = looked.kind == Kind::Empty;
-    if !expected {
-        return End::Skipped(size.unwrap_or(looked.tap.read()));
-    }
-    let reason = if empty {
-        "the file is empty"
-    } else {
-        "its content is no event log, neither EVTX nor events exported as XML or JSON"
+    let reason = match looked.kind {
+        Kind::Image(image) => image.remedy(),
+        _ if !known.expected => return End::Skipped(size),
+        Kind::Empty => "the file is empty",
+        _ => "its content is no event log, neither EVTX nor events exported as XML or JSON",
     };
     let damage = Damage { kind: DamageKind::NotEvidence, ..failure(&source.name, reason) };
+    if matches!(looked.kind, Kind::Image(_)) {
+        // It may be as large as a disk, and nothing of it is used.
+        return End::Failed { damage, size, sha256: None };
+    }
     let (size, sha256) = looked.tap.drain();
     End::Failed { damage, size, sha256 }
 }
 
-/// A file that tells of the bytes read from it.
+/// A file that tells of the bytes read from it, of each once.
 struct Metered<'a> {
     reader: File,
     meter: &'a dyn Fn(u64),
+    position: u64,
+    /// The bytes before this were told of.
+    told: u64,
 }
 
 impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        (self.meter)(u64::try_from(read).unwrap_or(u64::MAX));
+        self.position = self.position.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        (self.meter)(self.position.saturating_sub(self.told));
+        self.told = self.told.max(self.position);
         Ok(read)
+    }
+}
+
+impl Seek for Metered<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = self.reader.seek(to)?;
+        Ok(self.position)
     }
 }
 
@@ -219,7 +334,7 @@ mod tests {
         file.write_all(b"<Events><Event></Event></Events>").expect("written");
         let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
         let mut sink = Meddler(file.reopen().expect("opened again"), Vec::new());
-        let begun = take_in(&[source], IntakeOptions { hash: false, carve: false }, &|_| (), &mut sink);
+        let begun = take_in(&[source], IntakeOptions::default(), &|_| (), &mut sink);
         assert_eq!(begun, 1);
         let [End::Read(finished)] = sink.1.as_slice() else { panic!("{:?}", sink.1) };
         let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();

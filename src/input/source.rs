@@ -1,15 +1,11 @@
 //! One source, opened and read once, in order: blocks of pieces for others to read, its SHA-256 on the way. It looks into no piece.
 
-use std::io::{self, Read};
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-
 use crate::finding::{Damage, DamageKind, SourceKind};
-use crate::hash::hex;
 use crate::time::Timestamp;
 
-use super::detect::{CHUNK_SIZE, HEAD_SIZE, Kind, SEARCH_SIZE, chunk_beyond, detect};
+use super::detect::{CHUNK_SIZE, HEAD_SIZE, Image, Kind, SEARCH_SIZE, chunk_beyond, detect};
 use super::evtx::{Chunk, FileHeader};
 use super::export::{ExportedEvent, Format};
 use super::json::{self, JsonStream};
@@ -17,9 +13,11 @@ use super::xml::EventStream;
 
 mod carve;
 mod chunks;
+mod tap;
 
 use carve::{CarveStream, CarvedChunk};
 use chunks::ChunkStream;
+pub(super) use tap::{Input, ReadSeek, Tap};
 
 /// How to read sources.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,12 +37,12 @@ pub(super) struct Looked<'a> {
 }
 
 impl<'a> Looked<'a> {
-    /// Reads the beginning of `reader` and decides what it is.
+    /// Reads the beginning of `input` and decides what it is.
     ///
     /// # Errors
     /// Why the beginning cannot be read, as a sentence.
-    pub(super) fn at(reader: Box<dyn Read + 'a>, options: SourceOptions) -> Result<Self, String> {
-        let mut tap = Tap { reader, hash: options.hash.then(Sha256::new), read: 0, error: None };
+    pub(super) fn at(input: Input<'a>, options: SourceOptions) -> Result<Self, String> {
+        let mut tap = Tap::new(input, options.hash);
         let mut head = Vec::new();
         tap.fill(&mut head, HEAD_SIZE);
         let mut kind = detect(&head);
@@ -56,11 +54,15 @@ impl<'a> Looked<'a> {
             } else if json::begins_events(&head).is_some() {
                 // The first event's message may fill the short head.
                 kind = Kind::Json;
+            } else if let Some(image) = Image::of(&head) {
+                kind = Kind::Image(image);
             }
         }
-        match &tap.error {
-            Some(error) => Err(format!("cannot be read: {error}")),
-            None => Ok(Self { tap, head, kind }),
+        match tap.error() {
+            Some(error) if matches!(kind, Kind::Empty | Kind::Other) => {
+                Err(format!("cannot be read: {error}"))
+            }
+            _ => Ok(Self { tap, head, kind }),
         }
     }
 }
@@ -97,6 +99,8 @@ pub struct Finished {
     pub sha256: Option<String>,
     /// EVTX chunks that are not unused space, or that were carved; 0 for an export.
     pub chunks: u64,
+    /// Members that an archive gave; 0 for a log.
+    pub members: u64,
     /// The EVTX file header, where there is one.
     pub header: Option<FileHeader>,
     /// What was wrong with the source as a whole, in order.
@@ -119,7 +123,7 @@ impl<'a> SourceFile<'a> {
             Kind::EvtxWithoutHeader => Content::Evtx(ChunkStream::new(name, head, false, &mut damages)),
             Kind::Xml => Content::Xml(EventStream::new(head)),
             Kind::Json => Content::Json(JsonStream::new(head)),
-            Kind::Other if carve => match CarveStream::find(name, head, &mut tap) {
+            Kind::Other | Kind::Image(_) if carve => match CarveStream::find(name, head, &mut tap) {
                 Some(chunks) => Content::Carved(chunks),
                 None => return Err(Box::new(Looked { tap, head: Vec::new(), kind })),
             },
@@ -140,7 +144,7 @@ impl<'a> SourceFile<'a> {
 
     /// The next block, of at most `max_chunks` chunks or some such amount of an export; `None` at the end.
     pub fn next_block(&mut self, max_chunks: usize) -> Option<Block> {
-        let size_hint = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.tap.read));
+        let size_hint = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.tap.read_so_far()));
         match &mut self.content {
             Content::Evtx(chunks) => {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
@@ -157,8 +161,8 @@ impl<'a> SourceFile<'a> {
 
     /// What is known at the end. Called before the end, it tells of what was read so far.
     pub fn finish(mut self) -> Finished {
-        if let Some(error) = self.tap.error.take() {
-            let reason = format!("reading stopped after {} bytes: {error}", self.tap.read);
+        if let Some(error) = self.tap.error() {
+            let reason = format!("reading stopped after {} bytes: {error}", self.tap.read_so_far());
             self.damages.push(failure(&self.name, &reason));
         }
         let kind = self.kind();
@@ -168,7 +172,7 @@ impl<'a> SourceFile<'a> {
             Content::Xml(_) | Content::Json(_) => (0, None),
         };
         let (size, sha256) = self.tap.finish();
-        Finished { kind, size, modified: None, sha256, chunks, header, damages: self.damages }
+        Finished { kind, size, modified: None, sha256, chunks, members: 0, header, damages: self.damages }
     }
 }
 
@@ -257,64 +261,6 @@ pub enum Piece<'a> {
     Event(ExportedEvent<'a>),
 }
 
-/// A reader that counts and hashes what it reads, and remembers why it stopped.
-pub(super) struct Tap<'a> {
-    reader: Box<dyn Read + 'a>,
-    hash: Option<Sha256>,
-    read: u64,
-    error: Option<io::Error>,
-}
-
-impl Tap<'_> {
-    /// Bytes read so far.
-    pub(super) fn read(&self) -> u64 {
-        self.read
-    }
-
-    /// Reads to the end for the sake of [`Tap::finish`] alone.
-    pub(super) fn drain(mut self) -> (u64, Option<String>) {
-        let mut buffer = Vec::new();
-        while self.hash.is_some() {
-            buffer.clear();
-            self.fill(&mut buffer, CHUNK_SIZE);
-            if buffer.is_empty() {
-                break;
-            }
-        }
-        self.finish()
-    }
-
-    /// Bytes read, and their SHA-256 in lower-case hex where it was taken.
-    pub(super) fn finish(self) -> (u64, Option<String>) {
-        (self.read, self.hash.map(|hash| hex(&hash.finalize())))
-    }
-
-    /// Appends up to `limit` bytes to `buffer`: fewer only at the end of the source, or where reading it fails.
-    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, limit: usize) {
-        let start = buffer.len();
-        if self.error.is_none() {
-            let mut limited = (&mut self.reader).take(u64::try_from(limit).unwrap_or(u64::MAX));
-            self.error = limited.read_to_end(buffer).err();
-        }
-        let new = buffer.get(start..).unwrap_or_default();
-        self.read = self.read.saturating_add(u64::try_from(new.len()).unwrap_or(u64::MAX));
-        if let Some(hash) = &mut self.hash {
-            hash.update(new);
-        }
-    }
-
-    /// Whether reading failed.
-    pub(super) fn failed(&self) -> bool {
-        self.error.is_some()
-    }
-}
-
-impl std::fmt::Debug for Tap<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tap").field("read", &self.read).field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
 /// That `source` could not be read, and why.
 pub(super) fn failure(source: &str, reason: &str) -> Damage {
     let (kind, reason) = (DamageKind::Unreadable, reason.to_owned());
@@ -323,7 +269,10 @@ pub(super) fn failure(source: &str, reason: &str) -> Damage {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Read};
+
     use super::*;
+    use crate::hash::sha256;
     use crate::input::detect::FILE_HEADER_SIZE;
 
     /// A file header without checksum, and `chunks` chunks without records.
@@ -352,7 +301,7 @@ mod tests {
     }
 
     fn start(reader: impl Read + 'static) -> Result<SourceFile<'static>, String> {
-        let looked = Looked::at(Box::new(reader), SourceOptions { hash: true })?;
+        let looked = Looked::at(Input::Stream(Box::new(reader)), SourceOptions { hash: true })?;
         SourceFile::new("log", looked, None, false).map_err(|looked| format!("{:?}", looked.kind))
     }
 
@@ -375,7 +324,7 @@ mod tests {
             let (chunks, finished) = drain(start(io::Cursor::new(bytes.clone())).expect("a log"), max_chunks);
             assert_eq!(chunks, (0..5).map(|number| (number, CHUNK_SIZE)).collect::<Vec<_>>());
             assert_eq!((finished.size, finished.chunks), (bytes.len() as u64, 5));
-            assert_eq!(finished.sha256, Some(hex(&Sha256::digest(&bytes))));
+            assert_eq!(finished.sha256, Some(sha256(&bytes)));
             assert_eq!(finished.damages, []);
         }
     }

@@ -12,7 +12,7 @@ use crate::finding::{Damage, DamageKind};
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Where it is, to open it.
+    /// Where it is, to open it; empty for a member of an archive.
     pub path: PathBuf,
     /// Its name in reports: the path as given, `/`-separated; bytes that are not UTF-8 are spelt `\xNN`.
     pub name: String,

@@ -34,7 +34,8 @@ pub struct Exported {
     pub read: Read,
 }
 
-/// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, and `evidence.sha256` where hashing is on.
+/// Writes the documents of all `sources` to `out`. Each carries `evidence.source`, and `evidence.sha256` where hashing is on: unless it comes out of an
+/// archive, whose members are not read twice to know their hash before the first document.
 ///
 /// # Errors
 /// [`Error::ClosedPipe`] or [`Error::Output`] when `out` fails; [`Error::Usage`] when threads cannot be started.
@@ -60,14 +61,17 @@ pub fn export(
         }
     })?;
     out.flush().map_err(|error| Error::output("the export", error))?;
-    for (report, source) in read.sources.iter_mut().zip(sources) {
-        report.sha256 = worker.hashes.get(&source.path).and_then(|hash| hash.get().cloned().flatten());
+    let paths: BTreeMap<&str, &PathBuf> =
+        sources.iter().map(|source| (source.name.as_str(), &source.path)).collect();
+    for report in &mut read.sources {
+        let hash = paths.get(report.source.as_str()).and_then(|path| worker.hashes.get(*path));
+        report.sha256 = hash.and_then(|hash| hash.get().cloned().flatten());
     }
     Ok(Exported { documents, read })
 }
 
 struct Documents {
-    /// Of each file, taken when its first document is written.
+    /// Of each file, by its path, taken when its first document is written. A member of an archive has no path.
     hashes: BTreeMap<PathBuf, OnceLock<Option<String>>>,
     hash: bool,
     bulk: bool,

@@ -121,6 +121,10 @@ impl Account {
                 (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
                 finished.damages.into_iter().for_each(|damage| self.damage(damage));
                 report.status = self.status();
+                // An archive has no records of its own: it was read in part when it gave a member.
+                if report.status == Status::Unreadable && finished.members > 0 {
+                    report.status = Status::Partial;
+                }
             }
             End::Skipped(size) => (report.size, report.status) = (size, Status::Skipped),
             End::Failed { damage, size, sha256 } => {

@@ -13,6 +13,7 @@ use rayon::Scope;
 
 use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, Filtered, Selected};
+use crate::input::archive::ArchiveOptions;
 use crate::input::{
     Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Visitor,
     take_in,
@@ -68,6 +69,8 @@ pub struct PassOptions {
     pub recover: bool,
     /// Whether chunks are looked for in sources that are no evidence by their beginning.
     pub carve: bool,
+    /// How archives are read.
+    pub archives: ArchiveOptions,
     /// How Sysmon is mapped to ECS.
     pub mapping: sysmon::Options,
     /// Which records are looked at.
@@ -105,7 +108,8 @@ pub fn pass<W: Worker>(
             ledger: Ledger::default(),
             error: None,
         };
-        let intake = IntakeOptions { hash: options.hash, carve: options.carve };
+        let intake =
+            IntakeOptions { hash: options.hash, carve: options.carve, archives: options.archives.clone() };
         let begun = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
         press.finish(files.get(begun..).unwrap_or_default())
     })

@@ -123,6 +123,7 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
         hash: false,
         recover: false,
         carve: false,
+        archives: input::archive::ArchiveOptions::default(),
         mapping,
         selected: evql::finding::Selected::default(),
     };

@@ -138,7 +138,8 @@ pub fn visit_with(
 #[track_caller]
 pub fn read(path: &Path, kind: ReaderKind) -> (Told, Finished) {
     let mut told = Told::default();
-    let mut ends = visit(&[source(path)], IntakeOptions { hash: true, carve: false }, kind, &mut told);
+    let mut ends =
+        visit(&[source(path)], IntakeOptions { hash: true, ..IntakeOptions::default() }, kind, &mut told);
     let Some(End::Read(finished)) = ends.pop() else { panic!("{} is no log: {ends:?}", path.display()) };
     told.damages.extend(finished.damages.iter().cloned());
     (told, *finished)
