@@ -1,9 +1,14 @@
 //! What a scan hands to a report: findings, the events under them, what was read and what could not be. It formats nothing.
 
-use std::collections::BTreeMap;
+mod coverage;
+mod histogram;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+
+pub use coverage::{Absences, Blind, EventCoverage, HostCoverage, Need, Period, Presence, Reach, earliest};
+pub use histogram::Histogram;
 
 use crate::time::Timestamp;
 
@@ -339,19 +344,6 @@ pub struct SourceReport {
     pub problems: u64,
 }
 
-/// What the evidence holds of one host.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct HostCoverage {
-    /// System/Computer.
-    pub host: String,
-    /// First TimeCreated of a Sysmon record.
-    pub first: Option<Timestamp>,
-    /// Last TimeCreated of a Sysmon record.
-    pub last: Option<Timestamp>,
-    /// Sysmon records per event id, copies included.
-    pub events: BTreeMap<u32, u64>,
-}
-
 /// Everything a scan found and saw, in the one total order: all that a report sees.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -363,6 +355,8 @@ pub struct Outcome {
     pub sources: Vec<SourceReport>,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
+    /// What the rules need, and what the hosts lack of it.
+    pub reach: Reach,
     /// What could not be read, sorted by source, chunk and record.
     pub damages: Vec<Damage>,
     /// Which clock ordered events.

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, SourceKind, SourceReport, Status};
+use super::coverage;
+use crate::finding::{
+    Damage, HostCoverage, Need, Outcome, Presence, RuleInfo, Run, SourceKind, SourceReport, Status,
+};
 use crate::time::Timestamp;
 
 /// The version of `run.json`.
@@ -58,6 +61,7 @@ pub fn write(
         "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
         "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
+        "coverage": coverage_object(outcome),
         "problems": outcome.damages.iter().map(damage_object).collect::<Vec<_>>(),
         "limits": {
             "html_findings": limits.html_findings,
@@ -94,6 +98,7 @@ fn counts(outcome: &Outcome) -> Value {
         "records": sum(|source| source.records),
         "sysmon_records": sum(|source| source.sysmon_records),
         "hosts": outcome.hosts.len(),
+        "coverage": coverage_object(outcome),
         "problems": outcome.damages.len(),
     })
 }
@@ -116,8 +121,47 @@ fn input_object(source: &SourceReport) -> Value {
 
 fn host_object(host: &HostCoverage) -> Value {
     let events: Map<_, _> =
-        host.events.iter().map(|(id, count)| (id.to_string(), Value::from(*count))).collect();
-    json!({"host": host.host, "first": text(host.first), "last": text(host.last), "events": events})
+        host.events.iter().map(|(id, event)| (id.to_string(), Value::from(event.count))).collect();
+    json!({
+        "host": host.host, "first": text(host.first), "last": text(host.last), "events": events,
+        "other_events": host.other_events,
+    })
+}
+
+fn coverage_object(outcome: &Outcome) -> Value {
+    let reach = &outcome.reach;
+    let needs = reach
+        .needs
+        .iter()
+        .map(|need| json!({"event_id": need.event_id, "event": need.name, "needed_by": need.rules}));
+    let hosts = outcome.hosts.iter().map(|host| {
+        let events = reach.needs.iter().filter_map(|need| presence_object(host, need));
+        json!({"host": host.host, "events": events.collect::<Vec<_>>()})
+    });
+    let blind = reach
+        .blind
+        .iter()
+        .map(|blind| json!({"rules": blind.rules, "needs_one_of": blind.events, "hosts": blind.hosts}));
+    json!({
+        "sentences": coverage::sentences(outcome),
+        "needs": needs.collect::<Vec<_>>(),
+        "hosts": hosts.collect::<Vec<_>>(),
+        "blind_rules": blind.collect::<Vec<_>>(),
+        "records_of_other_hosts": reach.other_hosts,
+    })
+}
+
+fn presence_object(host: &HostCoverage, need: &Need) -> Option<Value> {
+    let presence: &Presence = host.presence.get(&need.event_id)?;
+    let event = host.events.get(&need.event_id);
+    let periods = presence.periods().iter();
+    let periods: Vec<Value> =
+        periods.map(|period| json!({"from": text(Some(period.from)), "to": text(Some(period.to))})).collect();
+    Some(json!({
+        "event_id": need.event_id, "count": host.count(need.event_id), "state": presence.as_str(),
+        "first": text(event.and_then(|event| event.first)), "last": text(event.and_then(|event| event.last)),
+        "absent_periods": periods, "more_absent_periods": presence.more(),
+    }))
 }
 
 fn damage_object(damage: &Damage) -> Value {

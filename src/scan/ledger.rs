@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
 use crate::input::{End, Source};
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Hosts, Tally};
 
 /// Damages of one source that are told one by one. A source made of nothing but damage would otherwise fill the memory; the rest is counted.
 const DAMAGES_PER_SOURCE: usize = 1_000;
@@ -17,6 +17,8 @@ pub struct Read {
     pub sources: Vec<SourceReport>,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
+    /// Sysmon records of other hosts than these.
+    pub other_hosts: u64,
     /// What could not be read, in order.
     pub damages: Vec<Damage>,
     /// Whether it ended before all sources were read.
@@ -29,7 +31,7 @@ pub struct Ledger {
     /// Sources that are not at their end yet, by their ordinals: few, since sources are read one after the other.
     open: BTreeMap<u32, Account>,
     closed: BTreeMap<u32, SourceReport>,
-    hosts: Coverage,
+    hosts: Hosts,
     damages: Vec<Damage>,
     interrupted: bool,
 }
@@ -37,7 +39,7 @@ pub struct Ledger {
 /// What is known of one source.
 #[derive(Debug, Default)]
 struct Account {
-    coverage: Coverage,
+    tally: Tally,
     damages: Vec<Damage>,
     /// Damages beyond those kept, and whether one of them lost input.
     more: u64,
@@ -48,8 +50,9 @@ impl Ledger {
     /// Adds what was read of a part of `source`. The parts of a source come in its order.
     pub fn add(&mut self, source: &Source, coverage: Coverage, damages: Vec<Damage>) {
         let account = self.open.entry(source.ordinal).or_default();
-        account.coverage.add(coverage);
+        account.tally.add(&coverage.tally);
         damages.into_iter().for_each(|damage| account.damage(damage));
+        self.hosts.add(coverage.hosts);
     }
 
     /// Notes how `source` ended.
@@ -59,7 +62,6 @@ impl Ledger {
         self.closed.insert(source.ordinal, account.report(source, end));
         self.damages.append(&mut account.damages);
         self.damages.extend(account.rest(source));
-        self.hosts.add(account.coverage);
     }
 
     /// The account of all sources; `not_reached` are files that were not begun.
@@ -75,9 +77,11 @@ impl Ledger {
         }
         let mut damages = self.damages;
         damages.sort();
+        let (hosts, other_hosts) = self.hosts.finish();
         Read {
             sources: self.closed.into_values().collect(),
-            hosts: self.hosts.into_hosts(),
+            hosts,
+            other_hosts,
             damages,
             interrupted: self.interrupted,
         }
@@ -95,7 +99,6 @@ impl Account {
     }
 
     fn report(&mut self, source: &Source, end: End) -> SourceReport {
-        let (first, last) = self.coverage.span();
         let mut report = SourceReport {
             source: source.name.clone(),
             kind: None,
@@ -104,11 +107,11 @@ impl Account {
             sha256: None,
             status: Status::Read,
             chunks: 0,
-            records: self.coverage.records,
-            sysmon_records: self.coverage.sysmon_records(),
-            recovered: self.coverage.recovered,
-            first,
-            last,
+            records: self.tally.records,
+            sysmon_records: self.tally.sysmon_records,
+            recovered: self.tally.recovered,
+            first: self.tally.first,
+            last: self.tally.last,
             problems: 0,
         };
         match end {
@@ -144,7 +147,7 @@ impl Account {
 
     fn status(&self) -> Status {
         let lost = self.more_lost || self.damages.iter().any(|damage| damage.lost);
-        match (lost, self.coverage.records) {
+        match (lost, self.tally.records) {
             (true, 0) => Status::Unreadable,
             (true, _) => Status::Partial,
             (false, _) => Status::Read,
@@ -185,7 +188,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for ordinal in [2, 0, 1] {
             let mut coverage = Coverage::default();
-            coverage.records = u64::from(ordinal) + 1;
+            coverage.tally.records = u64::from(ordinal) + 1;
             ledger.add(&source(ordinal), coverage, Vec::new());
             ledger.close(&source(ordinal), End::Skipped(7));
         }

@@ -1,7 +1,6 @@
 //! Outcomes made by hand for the report tests: a plain one, a hostile one, an empty one and a large one. It tests nothing itself.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -149,9 +148,30 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
     }
 }
 
+/// A host whose logs span a day and two hours: its records of each event lie an hour apart from the beginning, the rest of them at the end.
 fn host(name: &str, events: &[(u32, u64)]) -> HostCoverage {
-    let events: BTreeMap<u32, u64> = events.iter().copied().collect();
-    HostCoverage { host: name.to_owned(), first: Some(at(-86_400_000)), last: Some(at(7_200_000)), events }
+    let mut host = HostCoverage {
+        host: name.to_owned(),
+        first: Some(at(-86_400_000)),
+        last: Some(at(7_200_000)),
+        ..HostCoverage::default()
+    };
+    for (event_id, count) in events {
+        let event = host.events.entry(*event_id).or_default();
+        (0..*count).for_each(|hour| event.add(Some(at(-86_400_000 + 3_600_000 * hour.min(26) as i64))));
+    }
+    host.judge(NEEDS.iter().map(|(event_id, _)| *event_id));
+    host
+}
+
+/// What the built-in rule needs.
+const NEEDS: [(u32, &str); 3] =
+    [(1, "Process creation"), (3, "Network connection"), (22, "DNSEvent (DNS query)")];
+
+fn reach() -> Reach {
+    let rules = vec![rule(Severity::Medium).id.clone()];
+    let need = |(event_id, name)| Need { event_id, name, rules: rules.clone() };
+    Reach { needs: NEEDS.map(need).to_vec(), ..Reach::default() }
 }
 
 fn outcome(
@@ -165,6 +185,7 @@ fn outcome(
         rules: vec![rule(Severity::Medium)],
         sources,
         hosts,
+        reach: reach(),
         damages,
         clock: Clock::Created,
         mapping: Vec::new(),
