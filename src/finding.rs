@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub use coverage::{Absences, Blind, EventCoverage, HostCoverage, Need, Period, Presence, Reach, earliest};
+pub use coverage::{
+    Absences, Blind, EventCoverage, HostCoverage, Need, Overlap, Period, Presence, Reach, Relation, earliest,
+};
 pub use histogram::Histogram;
 
 use crate::time::Timestamp;
@@ -342,6 +344,8 @@ pub struct SourceReport {
     pub last: Option<Timestamp>,
     /// How many damages it has.
     pub problems: u64,
+    /// How its Sysmon records stand to those of other sources.
+    pub overlap: Overlap,
 }
 
 /// Everything a scan found and saw, in the one total order: all that a report sees.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{evql, scan_here};
-use evql::finding::{Clock, Outcome, Presence};
+use evql::finding::{Clock, Outcome, Presence, Relation};
 use evql::synth::sysmon::Host;
 use evql::synth::{FileOptions, Machine, Origin, SynthRecord, to_evtx};
 use evql::sysmon::schema::Layout;
@@ -141,4 +141,92 @@ fn the_same_lack_on_many_hosts_is_one_line() {
         ran.stderr.lines().filter(|line| line.contains("could not have matched")).collect();
     assert_eq!(lines.len(), 1, "{}", ran.stderr);
     assert!(lines[0].contains("HOST00, HOST01, HOST02, HOST03, HOST04, HOST05 and 34 more"), "{}", lines[0]);
+}
+
+/// Processes that start one per second, as the records `ids`; the log was begun at `begin`.
+fn every_second(begin: &str, ids: std::ops::RangeInclusive<u64>) -> Vec<SynthRecord> {
+    let mut machine = machine("HOST", 1, begin);
+    let mut records = Vec::new();
+    for _ in 1..=*ids.end() {
+        let process = machine.explorer();
+        records.push(machine.start(&process));
+        machine.wait(1_000);
+    }
+    records.retain(|record| ids.contains(&record.record_id));
+    records
+}
+
+/// Per source, by its file's name: how newer sources stand to it, how many of its records they hold and how many not.
+fn overlaps(outcome: &Outcome) -> Vec<(&str, Relation, u64, u64)> {
+    outcome
+        .sources
+        .iter()
+        .map(|source| {
+            let overlap = source.overlap;
+            let name = source.source.rsplit('/').next().expect("a name");
+            (name, overlap.relation, overlap.in_newer, overlap.only_in_older)
+        })
+        .collect()
+}
+
+#[test]
+fn records_only_in_an_older_copy_are_counted() {
+    const BEGIN: &str = "2024-03-01T00:00:00Z";
+    let temp = tempfile::tempdir().expect("a folder");
+    let archive = write(temp.path(), "a-archive.evtx", &every_second(BEGIN, 1..=400));
+    let shadow = write(temp.path(), "b-shadow.evtx", &every_second(BEGIN, 401..=900));
+    let live = write(temp.path(), "c-live.evtx", &every_second(BEGIN, 501..=1_200));
+    let outcome = scan_here(&[archive, shadow, live], Clock::Created);
+    let expected = [
+        ("a-archive.evtx", Relation::RolledOver, 0, 400),
+        ("b-shadow.evtx", Relation::Overlaps, 400, 100),
+        ("c-live.evtx", Relation::Newest, 0, 0),
+    ];
+    assert_eq!(overlaps(&outcome), expected);
+}
+
+#[test]
+fn ids_that_begin_anew_are_other_records() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let before = write(temp.path(), "before.evtx", &every_second("2024-03-01T00:00:00Z", 1..=300));
+    let later = write(temp.path(), "later.evtx", &every_second("2024-03-02T00:00:00Z", 1..=300));
+    let outcome = scan_here(&[before, later], Clock::Created);
+    let expected = [("before.evtx", Relation::Restarted, 0, 300), ("later.evtx", Relation::Newest, 0, 0)];
+    assert_eq!(overlaps(&outcome), expected);
+    let out = temp.path().join("out");
+    let ran = evql(["scan".as_ref(), "-o".as_ref(), out.as_os_str(), temp.path().as_os_str()]).expect(0);
+    let sentence =
+        "Sysmon records that only an older log holds: 300 in 1 input of logs that were cleared since.";
+    assert!(ran.stderr.contains(sentence), "{}", ran.stderr);
+    assert!(fs::read_to_string(out.join("report.html")).expect("report.html").contains(sentence));
+    let evidence = fs::read_to_string(out.join("evidence.csv")).expect("evidence.csv");
+    assert!(
+        evidence.lines().nth(1).is_some_and(|row| row.ends_with(r#","restarted","0","300""#)),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn the_account_is_the_same_at_any_thread_count() {
+    let temp = tempfile::tempdir().expect("a folder");
+    three_hosts(temp.path());
+    write(temp.path(), "old.evtx", &hourly("STOPS", 30, |hour| hour < 24));
+    let told = |threads: &str| {
+        let out = temp.path().join(format!("out-{threads}"));
+        let arguments = ["scan", "-j", threads, "-q", "-o"].map(AsRef::as_ref);
+        let inputs =
+            ["never.evtx", "stops.evtx", "always.evtx", "old.evtx"].map(|name| temp.path().join(name));
+        let paths = std::iter::once(out.as_os_str()).chain(inputs.iter().map(|path| path.as_os_str()));
+        evql(arguments.into_iter().chain(paths)).expect(0);
+        let run: Value =
+            serde_json::from_slice(&fs::read(out.join("run.json")).expect("run.json")).expect("JSON");
+        (
+            fs::read(out.join("coverage.csv")).expect("coverage.csv"),
+            run["coverage"].clone(),
+            run["inputs"].clone(),
+        )
+    };
+    let one = told("1");
+    assert_eq!(one, told("2"));
+    assert_eq!(one, told("5"));
 }

@@ -195,6 +195,55 @@ pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp>
     a.into_iter().chain(b).min()
 }
 
+/// How the Sysmon records of a source stand to those of newer sources of the same host and channel; newer is what has the later last record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Overlap {
+    /// What the newer ones are to it.
+    pub relation: Relation,
+    /// Records that a newer source holds too.
+    pub in_newer: u64,
+    /// Records that no newer source holds, although there is one.
+    pub only_in_older: u64,
+}
+
+impl Overlap {
+    /// Adds what is known of another log in the same source.
+    pub fn add(&mut self, other: Self) {
+        self.relation = self.relation.max(other.relation);
+        self.in_newer = self.in_newer.saturating_add(other.in_newer);
+        self.only_in_older = self.only_in_older.saturating_add(other.only_in_older);
+    }
+}
+
+/// What newer sources of the same log are to a source; of a source with several logs the last that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Relation {
+    /// There is none.
+    #[default]
+    Newest,
+    /// They hold none of its records, and their ids do not go on from its own: the log was cleared in between.
+    Restarted,
+    /// They hold none of its records, and one begins where it ends: the log rolled over.
+    RolledOver,
+    /// They hold some of its records.
+    Overlaps,
+    /// The records could not be compared: too many gaps in the ids, or records without one.
+    Unknown,
+}
+
+impl Relation {
+    /// The word used in outputs; none for the newest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "",
+            Self::Restarted => "restarted",
+            Self::RolledOver => "rolled_over",
+            Self::Overlaps => "overlaps",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What the rules that ran need, and what the hosts lack of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reach {

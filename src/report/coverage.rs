@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::html::words::{counted, grouped, moment, some_of};
-use crate::finding::{Blind, HostCoverage, Need, Outcome, Period, Presence};
+use crate::finding::{Blind, HostCoverage, Need, Outcome, Period, Presence, Relation};
 
 /// Names in a sentence, at most.
 const NAMES: usize = 6;
@@ -33,6 +33,27 @@ pub fn brief(outcome: &Outcome) -> Vec<String> {
         all - lines.len()
     ));
     lines
+}
+
+/// What only older copies of a log hold, in one sentence; `None` when no source has a newer one that lacks any of its records.
+pub fn older_copies(outcome: &Outcome) -> Option<String> {
+    let of = |relation: Relation, what: &str| {
+        let sources = outcome.sources.iter().filter(|source| source.overlap.relation == relation);
+        let counts: Vec<u64> =
+            sources.map(|source| source.overlap.only_in_older).filter(|count| *count > 0).collect();
+        let records = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        let inputs = counted(counts.len(), "input");
+        (!counts.is_empty()).then(|| format!("{} in {inputs} {what}", grouped(records)))
+    };
+    let parts: Vec<String> = [
+        of(Relation::Overlaps, "that a newer copy of the log overlaps"),
+        of(Relation::RolledOver, "of logs that rolled over"),
+        of(Relation::Restarted, "of logs that were cleared since"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("Sysmon records that only an older log holds: {}.", parts.join(", ")))
 }
 
 /// `3 (network connection)`: of a name such as `DNSEvent (DNS query)` what is in the parentheses.

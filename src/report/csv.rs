@@ -63,6 +63,9 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         "problems",
         "kind",
         "recovered",
+        "relation",
+        "in_newer",
+        "only_in_older",
     ];
     let mut table = Table::new(header.to_vec(), options, out)?;
     let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
@@ -81,6 +84,9 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             Cell::count(source.problems),
             Cell::text(source.kind.map_or("", SourceKind::as_str)),
             Cell::count(source.recovered),
+            Cell::text(source.overlap.relation.as_str()),
+            Cell::count(source.overlap.in_newer),
+            Cell::count(source.overlap.only_in_older),
         ])?;
     }
     table.finish()

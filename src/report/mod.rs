@@ -15,6 +15,7 @@ pub mod timeline;
 
 use std::io::{self, Write};
 
+pub use coverage::older_copies;
 pub use folder::{Written, refuse_existing, write_folder};
 pub use html::{not_covered, verdict};
 pub use subject::finding_target;

@@ -7,6 +7,8 @@ use crate::input::Seen;
 use crate::sysmon::{self, schema::event_spec};
 use crate::time::Timestamp;
 
+use super::overlap::Runs;
+
 /// Hosts that are kept apart: those first in the order of names, so that the same evidence keeps the same ones. A log can claim any number of hosts.
 const HOSTS: usize = 10_000;
 /// Bytes of a host's name, at most: more than DNS allows (RFC 1035, 2.3.4).
@@ -19,6 +21,8 @@ pub struct Coverage {
     pub tally: Tally,
     /// Per host.
     pub hosts: Hosts,
+    /// Which records.
+    pub runs: Runs,
 }
 
 impl Coverage {
@@ -31,6 +35,7 @@ impl Coverage {
             self.tally.first = earliest(self.tally.first, seen.time_created);
             self.tally.last = self.tally.last.max(seen.time_created);
             self.hosts.see(seen);
+            self.runs.see(seen);
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Damage, DamageKind, HostCoverage, SourceReport, Status};
+use crate::finding::{Damage, DamageKind, HostCoverage, Overlap, SourceReport, Status};
 use crate::input::{End, Source};
 
 use super::coverage::{Coverage, Hosts, Tally};
+use super::overlap::{Overlaps, Runs};
 
 /// Damages of one source that are told one by one. A source made of nothing but damage would otherwise fill the memory; the rest is counted.
 const DAMAGES_PER_SOURCE: usize = 1_000;
@@ -32,6 +33,7 @@ pub struct Ledger {
     open: BTreeMap<u32, Account>,
     closed: BTreeMap<u32, SourceReport>,
     hosts: Hosts,
+    overlaps: Overlaps,
     damages: Vec<Damage>,
     interrupted: bool,
 }
@@ -40,6 +42,7 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct Account {
     tally: Tally,
+    runs: Runs,
     damages: Vec<Damage>,
     /// Damages beyond those kept, and whether one of them lost input.
     more: u64,
@@ -51,6 +54,7 @@ impl Ledger {
     pub fn add(&mut self, source: &Source, coverage: Coverage, damages: Vec<Damage>) {
         let account = self.open.entry(source.ordinal).or_default();
         account.tally.add(&coverage.tally);
+        account.runs.add(coverage.runs);
         damages.into_iter().for_each(|damage| account.damage(damage));
         self.hosts.add(coverage.hosts);
     }
@@ -60,6 +64,7 @@ impl Ledger {
         self.interrupted |= matches!(end, End::Unread(_));
         let mut account = self.open.remove(&source.ordinal).unwrap_or_default();
         self.closed.insert(source.ordinal, account.report(source, end));
+        self.overlaps.close(source.ordinal, std::mem::take(&mut account.runs));
         self.damages.append(&mut account.damages);
         self.damages.extend(account.rest(source));
     }
@@ -77,6 +82,11 @@ impl Ledger {
         }
         let mut damages = self.damages;
         damages.sort();
+        for (ordinal, overlap) in self.overlaps.finish() {
+            if let Some(report) = self.closed.get_mut(&ordinal) {
+                report.overlap = overlap;
+            }
+        }
         let (hosts, other_hosts) = self.hosts.finish();
         Read {
             sources: self.closed.into_values().collect(),
@@ -113,6 +123,7 @@ impl Account {
             first: self.tally.first,
             last: self.tally.last,
             problems: 0,
+            overlap: Overlap::default(),
         };
         match end {
             End::Read(finished) => {

@@ -8,6 +8,7 @@ mod hits;
 mod ledger;
 mod observer;
 mod order;
+mod overlap;
 mod pass;
 mod query;
 mod reach;

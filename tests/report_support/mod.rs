@@ -145,6 +145,7 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
         first: usable.then(|| at(-86_400_000)),
         last: usable.then(|| at(7_200_000)),
         problems,
+        overlap: Overlap::default(),
     }
 }
 

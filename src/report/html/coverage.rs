@@ -22,6 +22,8 @@ const WIDTH: i64 = 128;
 pub struct Coverage<'a> {
     /// What the evidence cannot tell.
     pub sentences: Limited<String>,
+    /// What only older logs hold.
+    pub older_copies: Option<String>,
     /// The columns.
     pub needs: &'a [Need],
     /// The hosts, those that lack the most first.
@@ -69,6 +71,7 @@ impl<'a> Coverage<'a> {
         let rows = hosts.shown.iter().map(|host| row(host, needs)).collect();
         Self {
             sentences: Limited::of(coverage::sentences(outcome), SENTENCES),
+            older_copies: coverage::older_copies(outcome),
             needs,
             rows: Limited { shown: rows, total: hosts.total },
         }
