@@ -206,6 +206,22 @@ pub struct Evidence {
     pub other_sources: Vec<String>,
     /// Whether it was recovered from where no header tells of a record; no copy of it is live.
     pub recovered: bool,
+    /// Whether values stand under other names than their own, because empty ones before them were dropped.
+    pub fields_shifted: bool,
+    /// Whether an event log says that another machine's service forwarded it; one that says nothing may hold forwarded records too.
+    pub forwarded: bool,
+}
+
+impl Evidence {
+    /// Its caveats, in the words used in outputs.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.recovered, "recovered"),
+            (self.fields_shifted, "fields_shifted"),
+            (self.forwarded, "forwarded"),
+        ];
+        flags.into_iter().filter_map(|(set, word)| set.then_some(word))
+    }
 }
 
 /// What kind of loss a damage is.

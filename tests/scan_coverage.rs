@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::{evql, scan_here};
 use evql::finding::{Clock, Outcome, Presence, Relation};
-use evql::synth::sysmon::Host;
+use evql::synth::sysmon::{Host, text};
 use evql::synth::{FileOptions, Machine, Origin, SynthRecord, to_evtx};
 use evql::sysmon::schema::Layout;
 use evql::time::Timestamp;
@@ -229,4 +229,34 @@ fn the_account_is_the_same_at_any_thread_count() {
     let one = told("1");
     assert_eq!(one, told("2"));
     assert_eq!(one, told("5"));
+}
+
+#[test]
+fn a_finding_on_shifted_fields_says_so() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let mut machine = machine("HOST", 1, "2024-03-01T00:00:00Z");
+    let parent = machine.explorer();
+    let mut records = Vec::new();
+    for shifted in [false, true] {
+        let process =
+            machine.process(r"C:\Windows\System32\mshta.exe", "mshta.exe", r"EXAMPLE\alice", Some(&parent));
+        records.push(machine.start(&process));
+        machine.wait(2_000);
+        let mut connection = machine.connect(&process, "203.0.113.7", 443);
+        if shifted {
+            connection.set("SourceIsIpv6", text("192.0.2.11"));
+            connection.set("SourceIp", text("HOST"));
+        }
+        records.push(connection);
+        machine.wait(60_000);
+    }
+    let outcome = scan_here(&[write(temp.path(), "log.evtx", &records)], Clock::Created);
+    let flags: Vec<Vec<&str>> = outcome
+        .findings
+        .iter()
+        .map(|finding| finding.present().flat_map(|event| event.evidence.flags()).collect())
+        .collect();
+    assert_eq!(flags, [vec![], vec!["fields_shifted"]]);
+    assert_eq!(outcome.findings[0].notes, Vec::<String>::new());
+    assert!(outcome.findings[1].notes[0].starts_with("Values of record 4 stand under other names"));
 }

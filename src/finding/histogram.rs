@@ -3,11 +3,11 @@
 use crate::time::{TICKS_PER_SECOND, Timestamp};
 
 /// Buckets that hold something, at most.
-pub const BUCKETS: usize = 128;
+const BUCKETS: usize = 128;
 /// Buckets are at least 2⁸ seconds (4 min 16 s) wide, so that any time's number fits 32 bits.
 const NARROWEST: u32 = 8;
 
-/// How many there were when: buckets of 2ⁿ seconds since 1601, only those kept that hold something. When there would be more than [`BUCKETS`] of them the
+/// How many there were when: buckets of 2ⁿ seconds since 1601, only those kept that hold something. When there would be more than 128 of them the
 /// width doubles. The result depends on what was added alone, neither on the order nor on what was merged with what. Times before 1601 count as 1601.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceReport, Technique, Threat};
+use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceKind, SourceReport, Technique, Threat};
 use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
-use crate::sysmon;
+use crate::sysmon::{self, Event};
 use crate::time::TICKS_PER_MILLI;
 
 use super::hits::Candidate;
@@ -51,6 +51,7 @@ impl Findings<'_> {
         finding.id = id(&finding, key);
         finding.threats = threats(rule, &finding);
         finding.notes = self.notes(compiled, &finding);
+        finding.notes.extend(shifted(&finding));
         finding
     }
 
@@ -78,6 +79,8 @@ impl Findings<'_> {
                 sha256: source(own).and_then(|source| source.sha256.clone()),
                 copies: u32::try_from(candidate.copies.len()).unwrap_or(u32::MAX).saturating_add(1),
                 recovered: event.is_recovered(),
+                fields_shifted: event.fields_shifted(),
+                forwarded: is_forwarded(event, source(own).and_then(|source| source.kind)),
                 other_sources: others.into_iter().map(str::to_owned).collect(),
             },
         }
@@ -111,6 +114,23 @@ impl Findings<'_> {
         }
         notes
     }
+}
+
+/// Whether a source of this kind says that `event` was forwarded. Only a subscription writes rendered texts into an event log; exports carry them of any record.
+fn is_forwarded(event: &Event, kind: Option<SourceKind>) -> bool {
+    event.is_rendered() && matches!(kind, Some(SourceKind::Evtx | SourceKind::Carved))
+}
+
+/// What a reader must know of values that stand under wrong names.
+fn shifted(finding: &Finding) -> Option<String> {
+    let shifted = finding.present().filter(|event| event.evidence.fields_shifted);
+    let records: Vec<String> = shifted.map(|event| event.record_id.to_string()).collect();
+    (!records.is_empty()).then(|| {
+        format!(
+            "Values of record {} stand under other names than their own, as when a forwarder drops empty ones: look at the record itself",
+            records.join(" and ")
+        )
+    })
 }
 
 /// Stable over runs and options: rule, host, join key, and each event's host, channel, record and time.
@@ -149,5 +169,26 @@ fn threats(rule: &Rule, finding: &Finding) -> Vec<Threat> {
     match rule.info.threats.first() {
         Some(threat) => vec![Threat { techniques, ..threat.clone() }],
         None => vec![Threat { techniques, ..Threat::default() }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::RawRecord;
+
+    #[test]
+    fn only_an_event_log_tells_that_a_record_was_forwarded() {
+        let event = |message: Option<&str>| {
+            let mut raw = RawRecord { message: message.map(str::to_owned), ..RawRecord::default() };
+            raw.system.provider = sysmon::PROVIDER.to_owned();
+            Event::from_raw(raw, &sysmon::Options::default()).expect("Sysmon's")
+        };
+        let rendered = event(Some("Process Create:"));
+        assert!(is_forwarded(&rendered, Some(SourceKind::Evtx)));
+        assert!(!is_forwarded(&event(None), Some(SourceKind::Evtx)));
+        for kind in [None, Some(SourceKind::Xml), Some(SourceKind::Json)] {
+            assert!(!is_forwarded(&rendered, kind));
+        }
     }
 }

@@ -80,8 +80,7 @@ fn event(event_id: u32, record_id: u64, millis: i64, host: &str, mut document: V
             source: format!("case/{host}/Microsoft-Windows-Sysmon%4Operational.evtx"),
             sha256: Some("cd".repeat(32)),
             copies: 1,
-            other_sources: Vec::new(),
-            recovered: false,
+            ..Evidence::default()
         },
     }
 }
@@ -400,6 +399,8 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
             copies: 2,
             other_sources: vec![attack.to_owned()],
             recovered: true,
+            fields_shifted: false,
+            forwarded: false,
         };
     }
     finding
