@@ -1,9 +1,20 @@
 //! What a scan hands to a report: findings, the events under them, what was read and what could not be. It formats nothing.
 
-use std::collections::BTreeMap;
+mod coverage;
+mod histogram;
+mod run;
+mod selected;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+
+pub use coverage::{
+    Absences, Blind, EventCoverage, HostCoverage, Need, Overlap, Period, Presence, Reach, Relation, earliest,
+};
+pub use histogram::Histogram;
+pub use run::{Case, Run};
+pub use selected::{Filtered, Selected, Window};
 
 use crate::time::Timestamp;
 
@@ -199,6 +210,22 @@ pub struct Evidence {
     pub other_sources: Vec<String>,
     /// Whether it was recovered from where no header tells of a record; no copy of it is live.
     pub recovered: bool,
+    /// Whether values stand under other names than their own, because empty ones before them were dropped.
+    pub fields_shifted: bool,
+    /// Whether an event log says that another machine's service forwarded it; one that says nothing may hold forwarded records too.
+    pub forwarded: bool,
+}
+
+impl Evidence {
+    /// Its caveats, in the words used in outputs.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.recovered, "recovered"),
+            (self.fields_shifted, "fields_shifted"),
+            (self.forwarded, "forwarded"),
+        ];
+        flags.into_iter().filter_map(|(set, word)| set.then_some(word))
+    }
 }
 
 /// What kind of loss a damage is.
@@ -311,72 +338,6 @@ impl Status {
     }
 }
 
-/// A stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Window {
-    /// The first moment in it; `None` is the beginning of all.
-    pub from: Option<Timestamp>,
-    /// The first moment behind it; `None` is no end.
-    pub to: Option<Timestamp>,
-}
-
-/// What a run was to look at, as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Selected {
-    /// The time.
-    pub window: Window,
-    /// Patterns of hosts, one of which a record's must match; empty for all hosts.
-    pub hosts: Vec<String>,
-    /// Patterns of hosts that were left out.
-    pub excluded_hosts: Vec<String>,
-}
-
-impl Selected {
-    /// Whether everything was looked at.
-    pub fn is_all(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Records of any provider that were left out because the run was not to look at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Filtered {
-    /// Before the window.
-    pub before: u64,
-    /// At its end or later.
-    pub after: u64,
-    /// Without a readable TimeCreated, when there is a window.
-    pub without_time: u64,
-    /// Of other hosts.
-    pub other_hosts: u64,
-}
-
-impl Filtered {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.reasons().into_iter().map(|(_, count)| count).fold(0, u64::saturating_add)
-    }
-
-    /// Adds those of another part of the evidence.
-    pub fn add(&mut self, other: Self) {
-        self.before = self.before.saturating_add(other.before);
-        self.after = self.after.saturating_add(other.after);
-        self.without_time = self.without_time.saturating_add(other.without_time);
-        self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
-    }
-
-    /// The reasons by the words used in outputs, with their counts; those without a record are left out.
-    pub fn reasons(&self) -> Vec<(&'static str, u64)> {
-        let all = [
-            ("before", self.before),
-            ("after", self.after),
-            ("without_time", self.without_time),
-            ("other_hosts", self.other_hosts),
-        ];
-        all.into_iter().filter(|(_, count)| *count > 0).collect()
-    }
-}
-
 /// What was read of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceReport {
@@ -408,6 +369,8 @@ pub struct SourceReport {
     pub last: Option<Timestamp>,
     /// How many damages it has.
     pub problems: u64,
+    /// How its Sysmon records stand to those of other sources.
+    pub overlap: Overlap,
 }
 
 impl SourceReport {
@@ -415,19 +378,6 @@ impl SourceReport {
     pub fn is_opened_archive(&self) -> bool {
         self.kind == Some(SourceKind::Archive) && matches!(self.status, Status::Read | Status::Partial)
     }
-}
-
-/// What the evidence holds of one host.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct HostCoverage {
-    /// System/Computer.
-    pub host: String,
-    /// First TimeCreated of a Sysmon record.
-    pub first: Option<Timestamp>,
-    /// Last TimeCreated of a Sysmon record.
-    pub last: Option<Timestamp>,
-    /// Sysmon records per event id, copies included.
-    pub events: BTreeMap<u32, u64>,
 }
 
 /// Everything a scan found and saw, in the one total order: all that a report sees.
@@ -441,6 +391,8 @@ pub struct Outcome {
     pub sources: Vec<SourceReport>,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
+    /// What the rules need, and what the hosts lack of it.
+    pub reach: Reach,
     /// What could not be read, sorted by source, chunk and record.
     pub damages: Vec<Damage>,
     /// Which clock ordered events.
@@ -471,21 +423,4 @@ impl Outcome {
         let read = |source: &SourceReport| matches!(source.status, Status::Read | Status::Partial);
         self.sources.iter().any(|source| read(source) && !source.is_opened_archive())
     }
-}
-
-/// The run itself: what differs between two runs over the same evidence.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// evql's version.
-    pub version: String,
-    /// The command line.
-    pub arguments: Vec<String>,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub ended: Timestamp,
-    /// Worker threads.
-    pub threads: usize,
-    /// The exit code it ends with.
-    pub exit_code: u8,
 }

@@ -230,6 +230,17 @@ fn values_of_the_wrong_kind_are_missing_and_named() {
 }
 
 #[test]
+fn a_shift_is_told_from_an_odd_value() {
+    let told = |data: &[(&str, &str)]| event(3, data).fields_shifted();
+    assert!(!told(&[("SourceIp", "10.0.0.1"), ("SourcePort", "49158"), ("Initiated", "true")]));
+    assert!(!told(&[("SourceIp", "nonsense"), ("SourcePort", "49158")]), "one odd value");
+    assert!(told(&[("SourceIp", "PC01"), ("SourcePort", "https")]), "two odd values");
+    // SourceIsIpv6 holds what the next field should.
+    assert!(told(&[("Initiated", "true"), ("SourceIsIpv6", "10.0.0.1"), ("SourceIp", "10.0.0.1")]));
+    assert!(!told(&[("Initiated", "true"), ("SourceIsIpv6", "49158"), ("SourceIp", "10.0.0.1")]));
+}
+
+#[test]
 fn a_loaded_library_is_file_and_dll() {
     let data = [
         ("Image", r"C:\Windows\System32\dllhost.exe"),

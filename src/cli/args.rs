@@ -233,6 +233,8 @@ pub struct ScanArgs {
     /// Which clock orders events and measures spans.
     #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
     pub clock: ClockChoice,
+    #[command(flatten)]
+    pub case: CaseArgs,
     /// Exit with 1 when there are findings.
     #[arg(long)]
     pub exit_code: bool,
@@ -248,6 +250,24 @@ pub struct ScanArgs {
     /// How many findings the HTML report shows in full.
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     pub html_limit: usize,
+}
+
+/// What the run is for; it stands in the page and in run.json as it is given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Case")]
+pub struct CaseArgs {
+    /// The case's number or name.
+    #[arg(long = "case", value_name = "ID", default_value = "", hide_default_value = true)]
+    pub id: String,
+    /// Who examines.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub examiner: String,
+    /// For whom.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub organization: String,
+    /// The number of a piece of evidence; repeatable.
+    #[arg(long = "evidence-id", value_name = "ID")]
+    pub evidence_ids: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]

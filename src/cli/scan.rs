@@ -4,14 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use evql::error::{Error, Result};
-use evql::finding::{Outcome, Run};
+use evql::finding::{Case, Outcome, Run};
+use evql::hash::sha256_of_file;
 use evql::report::csv::CsvOptions;
 use evql::report::html::HtmlOptions;
 use evql::report::{self, Format};
 use evql::scan::{ScanOptions, scan};
 use evql::time::Timestamp;
 
-use super::args::{FormatChoice, ScanArgs};
+use super::args::{CaseArgs, FormatChoice, ScanArgs};
 use super::rules::load;
 use super::setup::{Evidence, clock, interrupt};
 use super::summary;
@@ -46,14 +47,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     let outcome = outcome?;
 
     let exit = exit(&outcome, args.exit_code);
-    let run = Run {
-        version: env!("CARGO_PKG_VERSION").into(),
-        arguments: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-        started,
-        ended: Timestamp::now(),
-        threads: options_of_scan.pass.threads,
-        exit_code: exit as u8,
-    };
+    let run = record(args, started, options_of_scan.pass.threads, exit);
     if stream {
         write_stream(formats[0], &outcome, &run, &options)?;
         summary::print(&outcome, None, terminal);
@@ -62,6 +56,25 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
         summary::print(&outcome, Some((&folder, &formats)), terminal);
     }
     Ok(exit)
+}
+
+/// What the run was, now that it ends with `exit`.
+fn record(args: &ScanArgs, started: Timestamp, threads: usize, exit: Exit) -> Run {
+    let CaseArgs { id, examiner, organization, evidence_ids } = args.case.clone();
+    Run {
+        version: env!("CARGO_PKG_VERSION").into(),
+        executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
+        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        arguments: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        working_directory: std::env::current_dir()
+            .map(|path| path.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        started,
+        ended: Timestamp::now(),
+        threads,
+        exit_code: exit as u8,
+        case: Case { id, examiner, organization, evidence_ids },
+    }
 }
 
 /// Makes the folder and sees that files can be made in it, so that nobody waits for a scan whose outputs cannot be written.

@@ -6,7 +6,7 @@ use std::path::Path;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use evql::finding::{Finding, Outcome, Status};
-use evql::report::{Format, finding_target, not_covered, verdict};
+use evql::report::{Format, finding_target, not_covered, older_copies, verdict};
 
 use super::terminal::{Terminal, fit, fit_end, width};
 
@@ -28,6 +28,7 @@ pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Te
         }
     }
     terminal.note(sources(outcome));
+    older_copies(outcome).into_iter().for_each(|line| terminal.note(line));
     terminal.note("Not covered:");
     for sentence in not_covered(outcome) {
         terminal.note(format!("  {}", fit(&sentence, SENTENCE)));

@@ -7,6 +7,9 @@ use super::escape::csv_cell;
 use super::{findings, timeline};
 use crate::finding::{Outcome, SourceKind};
 
+/// Rules named in a row of `coverage.csv`, at most.
+const NEEDED_BY: usize = 8;
+
 /// How CSV is written.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CsvOptions {
@@ -60,6 +63,9 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         "problems",
         "kind",
         "recovered",
+        "relation",
+        "in_newer",
+        "only_in_older",
         "filtered",
     ];
     let mut table = Table::new(header.to_vec(), options, out)?;
@@ -79,6 +85,9 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             Cell::count(source.problems),
             Cell::text(source.kind.map_or("", SourceKind::as_str)),
             Cell::count(source.recovered),
+            Cell::text(source.overlap.relation.as_str()),
+            Cell::count(source.overlap.in_newer),
+            Cell::count(source.overlap.only_in_older),
             Cell::count(source.filtered.total()),
         ])?;
     }
@@ -103,6 +112,44 @@ pub fn write_problems(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         ])?;
     }
     table.finish()
+}
+
+/// Writes `coverage.csv`: for every host each event that a rule needs, and whether it is there. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_coverage(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let header =
+        ["host", "event_id", "event", "needed_by", "count", "first", "last", "state", "absent_periods"];
+    let mut table = Table::new(header.to_vec(), options, out)?;
+    let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
+    for host in &outcome.hosts {
+        for need in &outcome.reach.needs {
+            let Some(presence) = host.presence.get(&need.event_id) else { continue };
+            let event = host.events.get(&need.event_id);
+            let periods = presence.periods().iter().map(|period| format!("{}/{}", period.from, period.to));
+            table.row([
+                Cell::text(&*host.host),
+                Cell::count(need.event_id),
+                Cell::text(need.name),
+                Cell::list(and_more(need.rules.iter().take(NEEDED_BY).cloned(), need.rules.len())),
+                Cell::count(host.count(need.event_id)),
+                time(event.and_then(|event| event.first)),
+                time(event.and_then(|event| event.last)),
+                Cell::text(presence.as_str()),
+                Cell::list(and_more(periods, presence.periods().len() + presence.more())),
+            ])?;
+        }
+    }
+    table.finish()
+}
+
+/// The `shown` of `total` words, and `+N` for the rest.
+fn and_more(shown: impl Iterator<Item = String>, total: usize) -> Vec<String> {
+    let mut words: Vec<String> = shown.collect();
+    let more = total.saturating_sub(words.len());
+    words.extend((more > 0).then(|| format!("+{more}")));
+    words
 }
 
 fn names<F>(columns: &[Column<F>]) -> Vec<&'static str> {

@@ -101,8 +101,8 @@ pub const COLUMNS: &[Column<Fill>] = &[
     }),
     column("why", |row| Cell::text(row.finding.notes.join(" "))),
     column("flags", |row| {
-        let recovered = row.finding.present().any(|event| event.evidence.recovered);
-        if recovered { Cell::text("recovered") } else { Cell::Empty }
+        let flags = row.finding.present().flat_map(|event| event.evidence.flags());
+        Cell::list(bounded(flags.map(str::to_owned)))
     }),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
     column("record_ids", |row| {

@@ -104,7 +104,7 @@ fn event_object(event: Option<&EvidenceEvent>) -> Value {
         "evidence".to_owned(),
         json!({
             "source": evidence.source, "sha256": evidence.sha256, "copies": evidence.copies, "recovered": evidence.recovered,
-            "other_sources": evidence.other_sources,
+            "other_sources": evidence.other_sources, "fields_shifted": evidence.fields_shifted, "forwarded": evidence.forwarded,
         }),
     );
     document.sort_keys();

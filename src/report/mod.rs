@@ -1,6 +1,7 @@
 //! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream. It decides nothing about what a finding is and reads no log.
 
 pub mod cell;
+mod coverage;
 pub mod csv;
 pub mod escape;
 pub mod findings;
@@ -14,6 +15,7 @@ pub mod timeline;
 
 use std::io::{self, Write};
 
+pub use coverage::older_copies;
 pub use folder::{Written, refuse_existing, write_folder};
 pub use html::{not_covered, verdict};
 pub use subject::finding_target;
@@ -26,7 +28,7 @@ use html::HtmlOptions;
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// `findings.csv`, `timeline.csv`, `evidence.csv`, `problems.csv`; as a stream: `findings.csv`.
+    /// `findings.csv`, `timeline.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
     Csv,
     /// `findings.jsonl`.
     Jsonl,
@@ -53,7 +55,7 @@ impl Format {
     /// The files this format is in a folder; the first is the one a stream carries.
     pub fn files(self) -> &'static [&'static str] {
         match self {
-            Self::Csv => &["findings.csv", "timeline.csv", "evidence.csv", "problems.csv"],
+            Self::Csv => &["findings.csv", "timeline.csv", "evidence.csv", "problems.csv", "coverage.csv"],
             Self::Jsonl => &["findings.jsonl"],
             Self::Html => &["report.html"],
             Self::Timesketch => &["timeline.jsonl"],
@@ -102,6 +104,7 @@ fn write_file(
         "timeline.csv" => csv::write_timeline(outcome, options.csv, out),
         "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
         "problems.csv" => csv::write_problems(outcome, options.csv, out),
+        "coverage.csv" => csv::write_coverage(outcome, options.csv, out),
         "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
         "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
         _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),

@@ -5,7 +5,11 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, SourceKind, SourceReport, Status};
+use super::coverage;
+use crate::finding::{
+    Damage, HostCoverage, Need, Outcome, Presence, RuleInfo, Run, SourceKind, SourceReport, Status,
+};
+use crate::hash::sha256;
 use crate::time::Timestamp;
 
 /// The version of `run.json`.
@@ -46,7 +50,14 @@ pub fn write(
         "schema": SCHEMA,
         "tool": "evql",
         "version": run.version,
+        "executable_sha256": run.executable_sha256,
+        "platform": run.platform,
+        "case": {
+            "id": run.case.id, "examiner": run.case.examiner, "organization": run.case.organization,
+            "evidence_ids": run.case.evidence_ids,
+        },
         "arguments": run.arguments,
+        "working_directory": run.working_directory,
         "started": text(Some(run.started)),
         "ended": text(Some(run.ended)),
         "threads": run.threads,
@@ -56,9 +67,11 @@ pub fn write(
         "mapping": outcome.mapping,
         "selection": selection(outcome),
         "counts": counts(outcome),
+        "rules_sha256": rules_hash(outcome),
         "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
         "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
+        "coverage": coverage_object(outcome),
         "problems": outcome.damages.iter().map(damage_object).collect::<Vec<_>>(),
         "limits": {
             "html_findings": limits.html_findings,
@@ -95,6 +108,7 @@ fn counts(outcome: &Outcome) -> Value {
         "records": sum(|source| source.records),
         "sysmon_records": sum(|source| source.sysmon_records),
         "hosts": outcome.hosts.len(),
+        "coverage": coverage_object(outcome),
         "problems": outcome.damages.len(),
     })
 }
@@ -114,6 +128,12 @@ fn selection(outcome: &Outcome) -> Value {
     })
 }
 
+/// One hash for the whole set of rules: SHA-256 over the lines `<rule's SHA-256>  <rule's id>` in their order.
+fn rules_hash(outcome: &Outcome) -> String {
+    let lines: String = outcome.rules.iter().map(|rule| format!("{}  {}\n", rule.sha256, rule.id)).collect();
+    sha256(lines.as_bytes())
+}
+
 fn rule_object(rule: &RuleInfo) -> Value {
     json!({
         "id": rule.id, "name": rule.name, "version": rule.version, "severity": rule.severity.as_str(),
@@ -128,13 +148,53 @@ fn input_object(source: &SourceReport) -> Value {
         "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
         "problems": source.problems, "kind": source.kind.map(SourceKind::as_str), "recovered": source.recovered,
         "filtered": source.filtered.total(),
+        "relation": source.overlap.relation.as_str(), "in_newer": source.overlap.in_newer, "only_in_older": source.overlap.only_in_older,
     })
 }
 
 fn host_object(host: &HostCoverage) -> Value {
     let events: Map<_, _> =
-        host.events.iter().map(|(id, count)| (id.to_string(), Value::from(*count))).collect();
-    json!({"host": host.host, "first": text(host.first), "last": text(host.last), "events": events})
+        host.events.iter().map(|(id, event)| (id.to_string(), Value::from(event.count))).collect();
+    json!({
+        "host": host.host, "first": text(host.first), "last": text(host.last), "events": events,
+        "other_events": host.other_events,
+    })
+}
+
+fn coverage_object(outcome: &Outcome) -> Value {
+    let reach = &outcome.reach;
+    let needs = reach
+        .needs
+        .iter()
+        .map(|need| json!({"event_id": need.event_id, "event": need.name, "needed_by": need.rules}));
+    let hosts = outcome.hosts.iter().map(|host| {
+        let events = reach.needs.iter().filter_map(|need| presence_object(host, need));
+        json!({"host": host.host, "events": events.collect::<Vec<_>>()})
+    });
+    let blind = reach
+        .blind
+        .iter()
+        .map(|blind| json!({"rules": blind.rules, "needs_one_of": blind.events, "hosts": blind.hosts}));
+    json!({
+        "sentences": coverage::sentences(outcome),
+        "needs": needs.collect::<Vec<_>>(),
+        "hosts": hosts.collect::<Vec<_>>(),
+        "blind_rules": blind.collect::<Vec<_>>(),
+        "records_of_other_hosts": reach.other_hosts,
+    })
+}
+
+fn presence_object(host: &HostCoverage, need: &Need) -> Option<Value> {
+    let presence: &Presence = host.presence.get(&need.event_id)?;
+    let event = host.events.get(&need.event_id);
+    let periods = presence.periods().iter();
+    let periods: Vec<Value> =
+        periods.map(|period| json!({"from": text(Some(period.from)), "to": text(Some(period.to))})).collect();
+    Some(json!({
+        "event_id": need.event_id, "count": host.count(need.event_id), "state": presence.as_str(),
+        "first": text(event.and_then(|event| event.first)), "last": text(event.and_then(|event| event.last)),
+        "absent_periods": periods, "more_absent_periods": presence.more(),
+    }))
 }
 
 fn damage_object(damage: &Damage) -> Value {

@@ -123,7 +123,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("source_file", |row| Cell::text(&*row.event.evidence.source)),
     column("source_sha256", |row| Cell::text(row.event.evidence.sha256.as_deref().unwrap_or_default())),
     column("copies", |row| Cell::Int(i64::from(row.event.evidence.copies))),
-    column("flags", |row| if row.event.evidence.recovered { Cell::text("recovered") } else { Cell::Empty }),
+    column("flags", |row| Cell::list(row.event.evidence.flags().map(str::to_owned).collect())),
     column("tag", |row| Cell::Tags(tags(row))),
     column("data_type", |_| Cell::text("evql:event")),
     column("schema", |_| Cell::Int(SCHEMA)),

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceReport, Technique, Threat};
+use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceKind, SourceReport, Technique, Threat};
 use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
-use crate::sysmon;
+use crate::sysmon::{self, Event};
 use crate::time::TICKS_PER_MILLI;
 
 use super::hits::Candidate;
@@ -53,6 +53,7 @@ impl Findings<'_> {
             id(&finding, key, found.present().filter_map(|event| self.candidates.get(event.payload)));
         finding.threats = threats(rule, &finding);
         finding.notes = self.notes(compiled, &finding);
+        finding.notes.extend(shifted(&finding));
         finding
     }
 
@@ -80,6 +81,8 @@ impl Findings<'_> {
                 sha256: source(own).and_then(|source| source.sha256.clone()),
                 copies: u32::try_from(candidate.copies.len()).unwrap_or(u32::MAX).saturating_add(1),
                 recovered: event.is_recovered(),
+                fields_shifted: event.fields_shifted(),
+                forwarded: is_forwarded(event, source(own).and_then(|source| source.kind)),
                 other_sources: others.into_iter().map(str::to_owned).collect(),
             },
         }
@@ -115,6 +118,24 @@ impl Findings<'_> {
     }
 }
 
+/// Whether a source of this kind says that `event` was forwarded. Only a subscription writes rendered texts into an event log; exports carry them of any record.
+fn is_forwarded(event: &Event, kind: Option<SourceKind>) -> bool {
+    event.is_rendered() && matches!(kind, Some(SourceKind::Evtx | SourceKind::Carved))
+}
+
+/// What a reader must know of values that stand under wrong names.
+fn shifted(finding: &Finding) -> Option<String> {
+    let shifted = finding.present().filter(|event| event.evidence.fields_shifted);
+    let records: Vec<String> =
+        shifted.map(|event| event.record_id.map_or_else(|| "?".to_owned(), |id| id.to_string())).collect();
+    (!records.is_empty()).then(|| {
+        format!(
+            "Values of record {} stand under other names than their own, as when a forwarder drops empty ones: look at the record itself",
+            records.join(" and ")
+        )
+    })
+}
+
 /// Stable over runs, options and forms of the evidence: rule, host, join key and what identifies each event's record.
 fn id<'a>(finding: &Finding, key: &JoinKey, events: impl Iterator<Item = &'a Candidate>) -> String {
     let mut hash = Sha256::new();
@@ -146,5 +167,26 @@ fn threats(rule: &Rule, finding: &Finding) -> Vec<Threat> {
     match rule.info.threats.first() {
         Some(threat) => vec![Threat { techniques, ..threat.clone() }],
         None => vec![Threat { techniques, ..Threat::default() }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::RawRecord;
+
+    #[test]
+    fn only_an_event_log_tells_that_a_record_was_forwarded() {
+        let event = |message: Option<&str>| {
+            let mut raw = RawRecord { message: message.map(str::to_owned), ..RawRecord::default() };
+            raw.system.provider = sysmon::PROVIDER.to_owned();
+            Event::from_raw(raw, &sysmon::Options::default()).expect("Sysmon's")
+        };
+        let rendered = event(Some("Process Create:"));
+        assert!(is_forwarded(&rendered, Some(SourceKind::Evtx)));
+        assert!(!is_forwarded(&event(None), Some(SourceKind::Evtx)));
+        for kind in [None, Some(SourceKind::Xml), Some(SourceKind::Json)] {
+            assert!(!is_forwarded(&rendered, kind));
+        }
     }
 }

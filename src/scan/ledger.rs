@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, SourceReport, Status};
+use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, Overlap, SourceReport, Status};
 use crate::input::{End, Source};
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Hosts, Tally};
+use super::overlap::{Overlaps, Runs};
 
 /// Damages of one source that are told one by one. A source made of nothing but damage would otherwise fill the memory; the rest is counted.
 const DAMAGES_PER_SOURCE: usize = 1_000;
@@ -17,6 +18,8 @@ pub struct Read {
     pub sources: Vec<SourceReport>,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
+    /// Sysmon records of other hosts than these.
+    pub other_hosts: u64,
     /// What could not be read, in order.
     pub damages: Vec<Damage>,
     /// Whether it ended before all sources were read.
@@ -29,7 +32,8 @@ pub struct Ledger {
     /// Sources that are not at their end yet, by their ordinals: few, since sources are read one after the other.
     open: BTreeMap<u32, Account>,
     closed: BTreeMap<u32, SourceReport>,
-    hosts: Coverage,
+    hosts: Hosts,
+    overlaps: Overlaps,
     damages: Vec<Damage>,
     interrupted: bool,
 }
@@ -37,8 +41,9 @@ pub struct Ledger {
 /// What is known of one source.
 #[derive(Debug, Default)]
 struct Account {
-    coverage: Coverage,
     filtered: Filtered,
+    tally: Tally,
+    runs: Runs,
     damages: Vec<Damage>,
     /// Damages beyond those kept, and whether one of them lost input.
     more: u64,
@@ -49,9 +54,11 @@ impl Ledger {
     /// Adds what was read of a part of `source`. The parts of a source come in its order.
     pub fn add(&mut self, source: &Source, coverage: Coverage, filtered: Filtered, damages: Vec<Damage>) {
         let account = self.open.entry(source.ordinal).or_default();
-        account.coverage.add(coverage);
         account.filtered.add(filtered);
+        account.tally.add(&coverage.tally);
+        account.runs.add(coverage.runs);
         damages.into_iter().for_each(|damage| account.damage(damage));
+        self.hosts.add(coverage.hosts);
     }
 
     /// Notes how `source` ended.
@@ -59,9 +66,9 @@ impl Ledger {
         self.interrupted |= matches!(end, End::Unread(_));
         let mut account = self.open.remove(&source.ordinal).unwrap_or_default();
         self.closed.insert(source.ordinal, account.report(source, end));
+        self.overlaps.close(source.ordinal, std::mem::take(&mut account.runs));
         self.damages.append(&mut account.damages);
         self.damages.extend(account.rest(source));
-        self.hosts.add(account.coverage);
     }
 
     /// The account of all sources; `not_reached` are files that were not begun.
@@ -77,9 +84,16 @@ impl Ledger {
         }
         let mut damages = self.damages;
         damages.sort();
+        for (ordinal, overlap) in self.overlaps.finish() {
+            if let Some(report) = self.closed.get_mut(&ordinal) {
+                report.overlap = overlap;
+            }
+        }
+        let (hosts, other_hosts) = self.hosts.finish();
         Read {
             sources: self.closed.into_values().collect(),
-            hosts: self.hosts.into_hosts(),
+            hosts,
+            other_hosts,
             damages,
             interrupted: self.interrupted,
         }
@@ -97,7 +111,6 @@ impl Account {
     }
 
     fn report(&mut self, source: &Source, end: End) -> SourceReport {
-        let (first, last) = self.coverage.span();
         let mut report = SourceReport {
             source: source.name.clone(),
             kind: None,
@@ -106,13 +119,14 @@ impl Account {
             sha256: None,
             status: Status::Read,
             chunks: 0,
-            records: self.coverage.records,
-            sysmon_records: self.coverage.sysmon_records(),
-            recovered: self.coverage.recovered,
+            records: self.tally.records,
+            sysmon_records: self.tally.sysmon_records,
+            recovered: self.tally.recovered,
             filtered: self.filtered,
-            first,
-            last,
+            first: self.tally.first,
+            last: self.tally.last,
             problems: 0,
+            overlap: Overlap::default(),
         };
         match end {
             End::Read(finished) => {
@@ -151,7 +165,7 @@ impl Account {
 
     fn status(&self) -> Status {
         let lost = self.more_lost || self.damages.iter().any(|damage| damage.lost);
-        match (lost, self.coverage.records.saturating_add(self.filtered.total())) {
+        match (lost, self.tally.records.saturating_add(self.filtered.total())) {
             (true, 0) => Status::Unreadable,
             (true, _) => Status::Partial,
             (false, _) => Status::Read,
@@ -192,7 +206,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for ordinal in [2, 0, 1] {
             let mut coverage = Coverage::default();
-            coverage.records = u64::from(ordinal) + 1;
+            coverage.tally.records = u64::from(ordinal) + 1;
             ledger.add(&source(ordinal), coverage, Filtered::default(), Vec::new());
             ledger.close(&source(ordinal), End::Skipped(7));
         }

@@ -8,8 +8,10 @@ mod hits;
 mod ledger;
 mod observer;
 mod order;
+mod overlap;
 mod pass;
 mod query;
+mod reach;
 mod rule_set;
 mod select;
 
@@ -34,6 +36,7 @@ use crate::sysmon::Event;
 use findings::Findings;
 use hits::{Candidate, matches, merge};
 use pass::{At, Worker, pass};
+use reach::reach;
 
 /// How a scan runs.
 #[derive(Debug, Clone)]
@@ -75,11 +78,13 @@ pub fn scan(
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
     read.damages.extend(damages);
     read.damages.sort();
+    let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
         findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
         rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
         sources: read.sources,
         hosts: read.hosts,
+        reach,
         damages: read.damages,
         clock: options.clock,
         mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),

@@ -25,6 +25,12 @@ pub(super) fn mismatch(field: &DataField, text: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether `text` is what `field` holds, of those fields that do not hold any text.
+pub(super) fn fits_alone(field: &DataField, text: &str) -> bool {
+    // No type takes a text of nothing but an odd character.
+    mismatch(field, "\u{1}").is_some() && mismatch(field, text).is_none()
+}
+
 /// 8-4-4-4-12 hexadecimal digits, in braces or bare.
 pub(super) fn is_guid(text: &str) -> bool {
     let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);

@@ -138,6 +138,29 @@ impl Event {
         wrong.collect()
     }
 
+    /// Whether values stand under other names than their own, as in forwarded records whose empty values were dropped: two values or more are not of their
+    /// field's type, or one is not and is of the type of a field beside it.
+    pub fn fields_shifted(&self) -> bool {
+        let fields = self.plan.spec.fields;
+        let wrong: Vec<(usize, &str)> = fields
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, field)| Some((slot, field, self.text(slot)?)))
+            .filter(|(_, field, text)| super::check::mismatch(field, text).is_some())
+            .map(|(slot, _, text)| (slot, text))
+            .collect();
+        let fits_beside = |(slot, text): &(usize, &str)| {
+            let beside = [slot.checked_sub(1), slot.checked_add(1)].into_iter().flatten();
+            beside.filter_map(|slot| fields.get(slot)).any(|field| super::check::fits_alone(field, text))
+        };
+        wrong.len() > 1 || wrong.iter().any(fits_beside)
+    }
+
+    /// Whether the record carries the text that was rendered for it where it was logged.
+    pub fn is_rendered(&self) -> bool {
+        self.raw.message.is_some()
+    }
+
     /// Data that the event's table does not know, placeholders left out; unnamed ones are called `param1` and so on by their place.
     pub(super) fn others(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let data = self.raw.data.iter().enumerate();

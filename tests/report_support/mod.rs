@@ -1,7 +1,6 @@
 //! Outcomes made by hand for the report tests: a plain one, a hostile one, an empty one and a large one. It tests nothing itself.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,8 +80,7 @@ fn event(event_id: u32, record_id: u64, millis: i64, host: &str, mut document: V
             source: format!("case/{host}/Microsoft-Windows-Sysmon%4Operational.evtx"),
             sha256: Some("cd".repeat(32)),
             copies: 1,
-            other_sources: Vec::new(),
-            recovered: false,
+            ..Evidence::default()
         },
     }
 }
@@ -147,12 +145,34 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
         first: usable.then(|| at(-86_400_000)),
         last: usable.then(|| at(7_200_000)),
         problems,
+        overlap: Overlap::default(),
     }
 }
 
+/// A host whose logs span a day and two hours: its records of each event lie an hour apart from the beginning, the rest of them at the end.
 fn host(name: &str, events: &[(u32, u64)]) -> HostCoverage {
-    let events: BTreeMap<u32, u64> = events.iter().copied().collect();
-    HostCoverage { host: name.to_owned(), first: Some(at(-86_400_000)), last: Some(at(7_200_000)), events }
+    let mut host = HostCoverage {
+        host: name.to_owned(),
+        first: Some(at(-86_400_000)),
+        last: Some(at(7_200_000)),
+        ..HostCoverage::default()
+    };
+    for (event_id, count) in events {
+        let event = host.events.entry(*event_id).or_default();
+        (0..*count).for_each(|hour| event.add(Some(at(-86_400_000 + 3_600_000 * hour.min(26) as i64))));
+    }
+    host.judge(NEEDS.iter().map(|(event_id, _)| *event_id));
+    host
+}
+
+/// What the built-in rule needs.
+const NEEDS: [(u32, &str); 3] =
+    [(1, "Process creation"), (3, "Network connection"), (22, "DNSEvent (DNS query)")];
+
+fn reach() -> Reach {
+    let rules = vec![rule(Severity::Medium).id.clone()];
+    let need = |(event_id, name)| Need { event_id, name, rules: rules.clone() };
+    Reach { needs: NEEDS.map(need).to_vec(), ..Reach::default() }
 }
 
 fn outcome(
@@ -166,6 +186,7 @@ fn outcome(
         rules: vec![rule(Severity::Medium)],
         sources,
         hosts,
+        reach: reach(),
         damages,
         clock: Clock::Created,
         mapping: Vec::new(),
@@ -182,6 +203,10 @@ pub fn run() -> Run {
         ended: at(100_001_250),
         threads: 8,
         exit_code: 2,
+        executable_sha256: Some("ef".repeat(32)),
+        platform: "linux-x86_64".to_owned(),
+        working_directory: "/cases/7".to_owned(),
+        case: Case::default(),
     }
 }
 
@@ -338,6 +363,13 @@ pub fn hostile_run() -> Run {
     Run {
         version: ATTACKS.concat(),
         arguments: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(),
+        working_directory: ATTACKS.concat(),
+        case: Case {
+            id: ATTACKS.concat(),
+            examiner: ATTACKS.concat(),
+            organization: ATTACKS.concat(),
+            evidence_ids: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(),
+        },
         ..run()
     }
 }
@@ -380,6 +412,8 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
             copies: 2,
             other_sources: vec![attack.to_owned()],
             recovered: true,
+            fields_shifted: false,
+            forwarded: false,
         };
     }
     finding

@@ -4,10 +4,11 @@
 //! crate's own bytes, and the page's policy allows exactly their hashes.
 
 mod chart;
+mod coverage;
 mod detail;
 mod patterns;
 mod summary;
-mod words;
+pub(super) mod words;
 
 use std::io::{self, Write};
 
@@ -15,8 +16,9 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::subject;
-use crate::finding::{Damage, HostCoverage, Outcome, RuleInfo, Run, Severity, SourceReport};
+use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport};
 use chart::{Histogram, Lanes};
+use coverage::Coverage;
 use detail::Card;
 use patterns::{Group, Indicator, Technique};
 use summary::{SeverityCount, Summary};
@@ -72,6 +74,7 @@ struct Page<'a> {
     summary: Summary,
     severities: Vec<SeverityCount>,
     top: Vec<Card<'a>>,
+    coverage: Coverage<'a>,
     histogram: Option<Histogram>,
     lanes: Option<Lanes>,
     groups: Limited<Group<'a>>,
@@ -94,6 +97,7 @@ impl<'a> Page<'a> {
             summary: Summary::of(outcome),
             severities: summary::severities(outcome),
             top: ranked.iter().take(5).copied().collect(),
+            coverage: Coverage::of(outcome),
             histogram: Histogram::of(outcome),
             lanes: Lanes::of(outcome),
             groups: Limited::of(patterns::groups(outcome, &cards.shown), PATTERN_LIMIT),
@@ -102,10 +106,6 @@ impl<'a> Page<'a> {
             cards,
             list: Limited::of(ranked, LIST_LIMIT),
         }
-    }
-
-    fn host_chunks(&self) -> std::slice::Chunks<'a, HostCoverage> {
-        self.outcome.hosts.chunks(CHUNK)
     }
 
     fn source_chunks(&self) -> std::slice::Chunks<'a, SourceReport> {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{clock_name, counted, grouped, moment, some_of};
-use crate::finding::{HostCoverage, Outcome, Severity, SourceReport, Status};
+use crate::finding::{Outcome, Severity, SourceReport, Status};
+use crate::report::coverage;
 use crate::report::escape::defanged;
 use crate::report::subject::{self, Subject};
 use crate::time::Timestamp;
@@ -90,16 +91,6 @@ pub fn severities(outcome: &Outcome) -> Vec<SeverityCount> {
         })
         .filter(|row| row.count > 0)
         .collect()
-}
-
-/// A host's records of events 1, 3, 5, 22 and of all others, and whether a zero there leaves a rule blind.
-pub fn event_counts(host: &HostCoverage) -> [(u64, bool); 5] {
-    let of = |id: u32| host.events.get(&id).copied().unwrap_or_default();
-    let named = [1, 3, 5, 22].map(of);
-    let all = host.events.values().copied().fold(0, u64::saturating_add);
-    let others = named.into_iter().fold(all, u64::saturating_sub);
-    let [start, network, end, dns] = named;
-    [(start, true), (network, true), (end, false), (dns, true), (others, false)]
 }
 
 /// What was found, in one line.
@@ -237,21 +228,7 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
         ));
     }
     lines.extend(bounds(outcome));
-    for (id, name, why) in [
-        (1, "process start", "a sequence that begins with a start cannot be found there"),
-        (
-            3,
-            "network connection",
-            "Sysmon's default configuration does not log it, so no connection there proves nothing",
-        ),
-        (22, "DNS query", "the configuration may not log it, so names asked for there are not seen"),
-    ] {
-        let hosts: Vec<String> =
-            outcome.hosts.iter().filter(|host| lacks(host, id)).map(|host| host.host.clone()).collect();
-        if !hosts.is_empty() {
-            lines.push(format!("Event {id} ({name}) is absent on {}: {why}.", some_of(&hosts, 6)));
-        }
-    }
+    lines.extend(coverage::brief(outcome));
     if let Some(latest) = latest_start(outcome) {
         lines.push(format!(
             "Nothing before a host's first record can be seen; the latest of these is {} on {}.",
@@ -299,10 +276,6 @@ fn bounds(outcome: &Outcome) -> Option<String> {
         false => format!("{} records were left out ({})", grouped(filtered.total()), counts.join(", ")),
     };
     Some(format!("Only events {} were looked at: {left_out}.", bounds.join(", ")))
-}
-
-fn lacks(host: &HostCoverage, id: u32) -> bool {
-    host.events.get(&id).copied().unwrap_or_default() == 0
 }
 
 fn latest_start(outcome: &Outcome) -> Option<(String, Timestamp)> {

@@ -1,0 +1,86 @@
+//! Chain of custody: what the run's record says of the program, the case and the inputs, and that nothing is written beside the evidence.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use common::{at, evql, samples, tree};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `run.json` of a scan of `path` into `output`.
+fn scan(path: &Path, output: &Path, more: &[&str]) -> Value {
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let arguments = ["scan".to_owned(), text(path), "--force".to_owned(), "-o".to_owned(), text(output)];
+    let ran = evql(arguments.into_iter().chain(more.iter().map(ToString::to_string)));
+    assert!(matches!(ran.code, 0 | 2), "{}", ran.stderr);
+    serde_json::from_str(&fs::read_to_string(output.join("run.json")).expect("run.json")).expect("JSON")
+}
+
+#[test]
+fn the_record_names_program_case_rules_inputs_and_outputs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = samples().join("mshta");
+    let case = ["--case", "IR-7", "--examiner", "A. Analyst", "--evidence-id", "E1", "--evidence-id", "E2"];
+    let run = scan(&log, folder.path(), &case);
+    let program = fs::read(env!("CARGO_BIN_EXE_evql")).expect("the program");
+    assert_eq!(at(&run, "executable_sha256"), &json!(sha256(&program)));
+    let expected =
+        json!({"id": "IR-7", "examiner": "A. Analyst", "organization": "", "evidence_ids": ["E1", "E2"]});
+    assert_eq!(at(&run, "case"), &expected);
+    let rule = &run["rules"][0];
+    let line =
+        format!("{}  {}\n", rule["sha256"].as_str().expect("a hash"), rule["id"].as_str().expect("an id"));
+    assert_eq!(at(&run, "rules_sha256"), &json!(sha256(line.as_bytes())));
+    for input in run["inputs"].as_array().expect("inputs") {
+        let bytes = fs::read(input["path"].as_str().expect("a path")).expect("an input");
+        assert_eq!((&input["sha256"], &input["size"]), (&json!(sha256(&bytes)), &json!(bytes.len())));
+    }
+    let mut named = Vec::new();
+    for output in run["outputs"].as_array().expect("outputs") {
+        let name = output["name"].as_str().expect("a name");
+        let bytes = fs::read(folder.path().join(name)).expect("an output");
+        assert_eq!(
+            (&output["sha256"], &output["size"]),
+            (&json!(sha256(&bytes)), &json!(bytes.len())),
+            "{name}"
+        );
+        named.push(name.to_owned());
+    }
+    named.push("run.json".to_owned());
+    named.sort();
+    assert_eq!(named, tree(folder.path()).into_keys().collect::<Vec<_>>());
+    let page = fs::read_to_string(folder.path().join("report.html")).expect("the page");
+    for fact in ["IR-7", "A. Analyst", "E1, E2"] {
+        assert!(page.contains(fact), "{fact}");
+    }
+}
+
+#[test]
+fn the_evidence_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let evidence = folder.path().join("evidence");
+    fs::create_dir(&evidence).expect("a folder");
+    for name in ["mshta", "damaged"] {
+        for (file, bytes) in tree(&samples().join(name)) {
+            let flat = file.replace('/', "-");
+            fs::write(evidence.join(flat), bytes).expect("written");
+        }
+    }
+    let times = || -> Vec<(String, Option<SystemTime>)> {
+        let of = |name: String| {
+            let time = fs::metadata(evidence.join(&name)).and_then(|metadata| metadata.modified()).ok();
+            (name, time)
+        };
+        tree(&evidence).into_keys().map(of).collect()
+    };
+    let before = (tree(&evidence), times());
+    scan(&evidence, &folder.path().join("output"), &["--recover", "--carve"]);
+    assert_eq!((tree(&evidence), times()), before);
+}
