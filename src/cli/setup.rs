@@ -36,8 +36,8 @@ impl Evidence {
             threads: threads(args.threads),
             reader,
             hash,
-            recover: false,
-            carve: false,
+            recover: args.recover,
+            carve: args.carve,
             mapping: mapping(&args.mapping),
         };
         Self { sources: walked.sources, damages: walked.damages, options }

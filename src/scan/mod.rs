@@ -99,7 +99,7 @@ impl Worker for Picker<'_> {
         Scratch::default()
     }
 
-    fn wants(&self, seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut Scratch, seen: &Seen<'_>) -> bool {
         self.rules.wants(seen.event_id)
     }
 
