@@ -5,6 +5,7 @@ mod coverage;
 mod export;
 mod findings;
 mod hits;
+pub mod inspect;
 mod ledger;
 mod observer;
 mod order;
@@ -17,6 +18,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use export::{ExportOptions, Exported, export};
+pub use inspect::{Inspection, inspect};
 pub use ledger::Read;
 pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;

@@ -277,8 +277,8 @@ impl<W: Worker> Work<'_, W> {
         };
         let mut visit = Visit { work: self, scratch, out };
         reader.read(&source.name, piece, &mut visit);
-        visit.out.outs.extend(self.worker.piece(visit.scratch, source));
         self.observer.hits(visit.out.outs.len() as u64);
+        visit.out.outs.extend(self.worker.piece(visit.scratch, source));
         visit.out
     }
 }
