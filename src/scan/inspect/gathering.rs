@@ -343,3 +343,58 @@ impl HostState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Position, Seen};
+    use crate::sysmon::PROVIDER;
+
+    /// A piece of source 0 that holds Sysmon records `ids`, each of a host and a channel of its own.
+    fn piece(ids: std::ops::Range<u64>) -> Tally {
+        let mut tally = Tally::default();
+        for id in ids {
+            let (computer, channel) = (format!("host{id}"), format!("channel{id}"));
+            let seen = Seen {
+                provider: PROVIDER,
+                event_id: 1,
+                time_created: None,
+                record_id: Some(id),
+                channel: &channel,
+                computer: &computer,
+                position: Position::default(),
+                recovered: false,
+            };
+            tally.see(&seen);
+        }
+        tally
+    }
+
+    fn gathered(room: Room, pieces: [Tally; 2]) -> Gathered {
+        let mut gathering = Gathering { room, ..Gathering::default() };
+        pieces.into_iter().for_each(|tally| gathering.add(tally));
+        gathering.finish(&|ordinal| ordinal.to_string())
+    }
+
+    #[test]
+    fn new_names_in_every_record_are_counted_and_not_kept() {
+        let gathered = gathered(Room { hosts: 3, kinds: 2, logs: 1, ..ROOM }, [piece(0..4), piece(0..5)]);
+        let hosts: Vec<(&str, u64)> =
+            gathered.hosts.iter().map(|host| (host.host.as_str(), host.period.records)).collect();
+        assert_eq!(hosts, [("host0", 2), ("host1", 2), ("host2", 2)]);
+        assert_eq!(gathered.hosts.iter().map(|host| host.channels.len()).collect::<Vec<_>>(), [1, 1, 0]);
+        // Hosts 3 (twice) and 4; the kinds of those and of host 2; the logs of all but host 0.
+        let left_out = LeftOut { records_of_hosts: 3, records_of_kinds: 2 + 3, records_of_logs: 7 };
+        assert_eq!(gathered.left_out, left_out);
+        assert_eq!((gathered.sources[&0].period.records, gathered.sources[&0].logs.len()), (9, 1));
+    }
+
+    #[test]
+    fn copies_are_exact_as_long_as_all_are_remembered() {
+        let exact = gathered(ROOM, [piece(0..4), piece(2..6)]);
+        assert_eq!(exact.copies, Copies { records: 2, compared: 8, exact: true });
+        assert_eq!(exact.sources[&0].copies, 2);
+        let bounded = gathered(Room { identities: 3, ..ROOM }, [piece(0..4), piece(2..6)]);
+        assert_eq!(bounded.copies, Copies { records: 1, compared: 4, exact: false });
+    }
+}
