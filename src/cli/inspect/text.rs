@@ -31,8 +31,9 @@ pub fn page(inspection: &Inspection) -> String {
     let mut page = Page::default();
     page.summary(inspection);
     page.heading("Sources");
-    inspection.sources.iter().take(SHOWN).for_each(|source| page.source(source));
-    page.more(inspection.sources.len(), SHOWN, "sources");
+    let sources: Vec<_> = inspection.sources.iter().filter(|source| source.kind.is_some()).collect();
+    sources.iter().take(SHOWN).for_each(|source| page.source(source));
+    page.more(sources.len(), SHOWN, "sources");
     page.heading("Hosts");
     inspection.hosts.iter().take(SHOWN).for_each(|host| page.host(host));
     page.more(inspection.hosts.len(), SHOWN, "hosts");
@@ -121,9 +122,6 @@ impl Page {
         let sha256 = source.sha256.as_ref().map(|sha256| format!(", sha256 {sha256}")).unwrap_or_default();
         let status = source.status.as_str().replace('_', " ");
         self.line(format_args!("{status}{kind}, {}{sha256}", HumanBytes(source.size)));
-        if source.kind.is_none() {
-            return;
-        }
         let copies =
             if source.copies > 0 { format!("; {} are copies", source.copies) } else { String::new() };
         let chunks = counted(source.chunks, "chunk");
@@ -160,7 +158,7 @@ impl Page {
         ));
         for (count, what) in [
             (numbering.restarts, "the numbering began anew: times"),
-            (numbering.out_of_order, "records out of order"),
+            (numbering.out_of_order, "runs of ids out of order"),
             (log.without_id, "records without an id"),
         ] {
             if count > 0 {

@@ -125,7 +125,7 @@ impl From<Damage> for Problem {
 pub struct LeftOut {
     /// Records of hosts that are not listed.
     pub records_of_hosts: u64,
-    /// Records whose channel, provider and event id are not listed under their host.
+    /// Records of listed hosts whose channel, provider and event id are not listed under them.
     pub records_of_kinds: u64,
     /// Records whose log is not listed under their source; gaps among them are not seen.
     pub records_of_logs: u64,
@@ -236,7 +236,7 @@ pub struct NumberingInspection {
     pub ids: Vec<IdRange>,
     /// How often the numbering began anew: a lower id that was written later, as after Sysmon was installed again.
     pub restarts: u64,
-    /// Records that stand behind one of the same or a higher id, although they are not newer: a log that wrapped, an export in another order.
+    /// Runs of ids that stand behind the same or higher ids, although they are not newer: a log that wrapped, an export in another order.
     pub out_of_order: u64,
     /// Ids that are not there between the first and the last.
     pub gaps: Gaps,
@@ -356,7 +356,7 @@ pub struct Mark {
 /// UtcTime minus TimeCreated over the Sysmon records that carry both: below 0, Sysmon saw the event before it was logged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SkewInspection {
-    /// How many records carry both.
+    /// How many records carry both, as far as there was room to count them.
     pub records: u64,
     /// The median in milliseconds: to the millisecond below a second, to two digits above.
     pub median_ms: i64,

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_jump_is_told_only_from_one_id_to_the_next() {
-        let point = |id, second| Point { id, time: Some(Timestamp::from_unix_millis(second * 1000)) };
+        let point = |id, second: i64| Point { id, time: Some(Timestamp::from_unix_millis(second * 1000)) };
         let run = |id, second| Run { first: point(id, second), last: point(id, second) };
         let mut numbering = Numbering::default();
         assert_eq!(numbering.push(run(1, 100)), None);
