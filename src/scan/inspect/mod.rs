@@ -1,6 +1,6 @@
 //! What is in the evidence, before any rule is asked: sources, hosts, logs, gaps, cleared logs, clocks, copies. It matches nothing.
 //!
-//! Each piece of a source gives a [`Tally`], made on any thread; a [`Gathering`] brings them together in the order of the evidence. Of a Sysmon record only
+//! Each piece of a source gives a `Tally`, made on any thread; a `Gathering` brings them together in the order of the evidence. Of a Sysmon record only
 //! UtcTime is needed, and of its events 4, 16 and 255 what they say.
 
 mod gathering;
