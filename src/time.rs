@@ -119,6 +119,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As it is displayed.
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The time in `yyyy-MM-dd HH:mm:ss.SSS` to the letter, which is nearly every text that is parsed; `None` leaves it to jiff, whatever it is.
 fn parse_sysmon(text: &str) -> Option<Timestamp> {
     const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];

@@ -38,6 +38,8 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Run rules over event logs and write the findings as CSV, JSON lines and an HTML report.
     Scan(ScanArgs),
+    /// Say what is in the evidence, without any rule: sources, hosts, logs, event ids, gaps, cleared logs, clocks, copies.
+    Inspect(InspectArgs),
     /// Ask one EQL query of event logs, or of any JSON lines (ECS documents, for instance).
     Query(QueryArgs),
     /// Show how a query is read: its tokens, its syntax tree and the compiled program.
@@ -280,6 +282,18 @@ pub enum FormatChoice {
     Timesketch,
     /// report.html.
     Html,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// Print one JSON object, with everything in it.
+    #[arg(long)]
+    pub json: bool,
+    /// Do not take the evidence's SHA-256 (faster; files of the same content are then not told).
+    #[arg(long)]
+    pub no_hash: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod args;
 mod explain;
 mod export;
 mod fields;
+mod inspect;
 mod query;
 mod rules;
 mod scan;
@@ -65,6 +66,7 @@ fn dispatch() -> Exit {
     let terminal = Terminal::new(cli.quiet, cli.color);
     let answer = match cli.command {
         Command::Scan(args) => scan::run(&args, terminal),
+        Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
         Command::Rules { command } => rules::run(&command, terminal),

@@ -93,7 +93,7 @@ impl Worker for Documents {
 
     fn scratch(&self) {}
 
-    fn wants(&self, _seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut (), _seen: &Seen<'_>) -> bool {
         true
     }
 

@@ -5,6 +5,7 @@ mod coverage;
 mod export;
 mod findings;
 mod hits;
+pub mod inspect;
 mod ledger;
 mod observer;
 mod order;
@@ -20,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use export::{ExportOptions, Exported, export};
+pub use inspect::{Inspection, inspect};
 pub use ledger::Read;
 pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
@@ -107,7 +109,7 @@ impl Worker for Picker<'_> {
         Scratch::default()
     }
 
-    fn wants(&self, seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut Scratch, seen: &Seen<'_>) -> bool {
         self.rules.wants(seen.event_id)
     }
 

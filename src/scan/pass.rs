@@ -41,10 +41,14 @@ pub trait Worker: Sync {
     type Out: Send;
     /// A new scratch.
     fn scratch(&self) -> Self::Scratch;
-    /// Whether the Sysmon event `seen` is to be decoded at all.
-    fn wants(&self, seen: &Seen<'_>) -> bool;
+    /// Told of every record of any provider, before [`Worker::event`] is; says whether the event is to be decoded, should it be Sysmon's.
+    fn wants(&self, scratch: &mut Self::Scratch, seen: &Seen<'_>) -> bool;
     /// What `event`, read at `place` of `source`, gives.
     fn event(&self, scratch: &mut Self::Scratch, event: &Event, at: At<'_>) -> Option<Self::Out>;
+    /// What the piece of `source` that was just read gives as a whole, after its events.
+    fn piece(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
+        None
+    }
 }
 
 /// Where an event was read.
@@ -285,6 +289,7 @@ impl<W: Worker> Work<'_, W> {
         let mut visit = Visit { work: self, scratch, out };
         reader.read(&source.name, piece, &mut visit);
         self.observer.hits(visit.out.outs.len() as u64);
+        visit.out.outs.extend(self.worker.piece(visit.scratch, source));
         visit.out
     }
 }
@@ -302,7 +307,7 @@ impl<W: Worker> Visitor for Visit<'_, W> {
             return false;
         }
         self.out.coverage.see(seen);
-        seen.provider == sysmon::PROVIDER && self.work.worker.wants(seen)
+        self.work.worker.wants(self.scratch, seen) && seen.provider == sysmon::PROVIDER
     }
 
     fn record(&mut self, record: &mut RawRecord) {

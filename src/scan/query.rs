@@ -172,7 +172,7 @@ impl Worker for Asker<'_> {
 
     fn scratch(&self) {}
 
-    fn wants(&self, seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
         !self.hopeless.contains(&seen.event_id)
     }
 
