@@ -338,6 +338,32 @@ impl Status {
     }
 }
 
+/// Whether what its collector says of a source holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Vouched {
+    /// The collection says nothing of it.
+    #[default]
+    Not,
+    /// The collector's size is the source's; it gives no SHA-256, or none was taken.
+    Size,
+    /// The collector's SHA-256 is the source's.
+    Hash,
+    /// The collector's SHA-256 or size is another one.
+    Differs,
+}
+
+impl Vouched {
+    /// The word used in outputs; none when the collection says nothing.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Not => "",
+            Self::Size => "size",
+            Self::Hash => "sha256",
+            Self::Differs => "differs",
+        }
+    }
+}
+
 /// What was read of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceReport {
@@ -351,6 +377,10 @@ pub struct SourceReport {
     pub modified: Option<Timestamp>,
     /// SHA-256 of the bytes, lower-case hex.
     pub sha256: Option<String>,
+    /// Whether what its collector says of it holds.
+    pub vouched: Vouched,
+    /// Whether the file changed while it was read.
+    pub changed: bool,
     /// How it fared.
     pub status: Status,
     /// Chunks found.

@@ -638,9 +638,9 @@ fn an_interrupted_archive_ends_with_all_it_lies_in() {
     let case = Case::new("a.tar.gz", &outer);
     let source = Source { path: case.path.clone(), name: "a.tar.gz".to_owned(), ordinal: 0, named: true };
     let mut sink = Impatient::default();
-    let begun =
+    let taken =
         take_in(&[source], IntakeOptions { hash: true, ..IntakeOptions::default() }, &|_| (), &mut sink);
-    assert_eq!(begun, 1);
+    assert_eq!(taken.begun, 1);
     let names = sink.0.names();
     let inner = "a.tar.gz!/a.tar!/in.zip";
     assert_eq!(names, ["a.tar.gz", "a.tar.gz!/a.tar", inner, &format!("{inner}!/Sysmon.evtx")]);

@@ -269,7 +269,7 @@ fn evidence_and_problems_are_tables_too() {
     let (header, rows) = parsed(&bytes);
     assert_eq!(
         header.join(","),
-        "source,size,modified,sha256,status,chunks,records,sysmon_records,first,last,problems,kind,recovered,relation,in_newer,only_in_older,filtered"
+        "source,size,modified,sha256,status,chunks,records,sysmon_records,first,last,problems,kind,recovered,relation,in_newer,only_in_older,filtered,vouched,changed"
     );
     assert_eq!((rows.len(), column(&header, &rows[3], "first")), (6, ""));
     bytes.clear();

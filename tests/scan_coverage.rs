@@ -201,7 +201,7 @@ fn ids_that_begin_anew_are_other_records() {
     assert!(fs::read_to_string(out.join("report.html")).expect("report.html").contains(sentence));
     let evidence = fs::read_to_string(out.join("evidence.csv")).expect("evidence.csv");
     assert!(
-        evidence.lines().nth(1).is_some_and(|row| row.ends_with(r#","restarted","0","300","0""#)),
+        evidence.lines().nth(1).is_some_and(|row| row.ends_with(r#","restarted","0","300","0","","no""#)),
         "{evidence}"
     );
 }

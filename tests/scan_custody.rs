@@ -84,3 +84,40 @@ fn the_evidence_stays_as_it_is() {
     scan(&evidence, &folder.path().join("output"), &["--recover", "--carve"]);
     assert_eq!((tree(&evidence), times()), before);
 }
+
+/// The layout is that of a Velociraptor collection as its readers describe it, unpacked; the rows are its uploads as later versions tell of them.
+#[test]
+fn what_the_collector_says_is_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = folder.path().join("Collection-WS01");
+    let logs = case.join("uploads/auto/C%3A/Windows/System32/winevt/Logs");
+    fs::create_dir_all(&logs).expect("folders");
+    let mut rows = String::new();
+    for (sample, name, honest) in
+        [("mshta", "Microsoft-Windows-Sysmon%254Operational.evtx", true), ("msbuild", "other.evtx", false)]
+    {
+        let (_, bytes) = tree(&samples().join(sample)).pop_first().expect("a log");
+        fs::write(logs.join(name), &bytes).expect("written");
+        let hash = if honest { sha256(&bytes) } else { "0".repeat(64) };
+        let name = name.replace("%25", "%");
+        let row = json!({"_Components": ["uploads", "auto", "C:", "Windows", "System32", "winevt", "Logs", name], "file_size": bytes.len(), "sha256": hash});
+        rows.push_str(&format!("{row}\n"));
+    }
+    fs::write(case.join("uploads.json"), rows).expect("written");
+    let run = scan(&case, &folder.path().join("output"), &[]);
+    let of = |end: &str, field: &str| {
+        let inputs = run["inputs"].as_array().expect("inputs");
+        let input =
+            inputs.iter().find(|input| input["path"].as_str().is_some_and(|path| path.ends_with(end)));
+        input.expect("an input")[field].clone()
+    };
+    assert_eq!(
+        (of("Operational.evtx", "vouched"), of("Operational.evtx", "problems")),
+        (json!("sha256"), json!(0))
+    );
+    assert_eq!((of("other.evtx", "vouched"), of("other.evtx", "problems")), (json!("differs"), json!(1)));
+    assert_eq!((of("uploads.json", "vouched"), of("uploads.json", "status")), (json!(""), json!("skipped")));
+    let problem = &run["problems"][0];
+    assert_eq!((&problem["kind"], &problem["lost"]), (&json!("checksum"), &json!(false)));
+    assert!(problem["reason"].as_str().is_some_and(|reason| reason.contains("uploads.json")), "{problem}");
+}

@@ -11,6 +11,7 @@ use crate::finding::{Damage, DamageKind, SourceKind};
 use crate::time::Timestamp;
 
 use super::archive::{self, ArchiveOptions, Archived, Budget, Keyring, Member};
+use super::claims::{self, Claims, Verdict};
 use super::detect::{Format, Kind};
 use super::source::{Block, Finished, Input, Looked, SourceFile, SourceOptions, failure};
 use super::walk::Source;
@@ -56,18 +57,29 @@ pub trait Sink {
     fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()>;
 }
 
+/// What is known when all was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// How many of the files were begun: all, unless the sink broke off.
+    pub begun: usize,
+    /// Whether what collectors say of the sources holds, where they say something.
+    pub verdicts: Vec<Verdict>,
+}
+
 /// Reads `files` one after the other, and what is in those that are archives, and tells `sink`; `meter` is told of bytes of the files as they are read.
-/// Sources get their ordinals here, in the order in which they are met: an archive before its members. Returns how many of the files were begun: all, unless
-/// the sink broke off.
-pub fn take_in(files: &[Source], options: IntakeOptions, meter: &dyn Fn(u64), sink: &mut dyn Sink) -> usize {
+/// Sources get their ordinals here, in the order in which they are met: an archive before its members.
+pub fn take_in(files: &[Source], options: IntakeOptions, meter: &dyn Fn(u64), sink: &mut dyn Sink) -> Taken {
     let keyring = Keyring::new(&options.archives.passwords);
-    let mut intake = Intake { options: &options, keyring: &keyring, meter, sink, next: 0 };
+    let claims = Claims::default();
+    let mut intake = Intake { options: &options, keyring: &keyring, meter, sink, next: 0, claims };
+    let mut begun = files.len();
     for (index, file) in files.iter().enumerate() {
         if intake.file(file).is_break() {
-            return index.saturating_add(1);
+            begun = index.saturating_add(1);
+            break;
         }
     }
-    files.len()
+    Taken { begun, verdicts: intake.claims.verdicts() }
 }
 
 struct Intake<'a> {
@@ -76,6 +88,7 @@ struct Intake<'a> {
     meter: &'a dyn Fn(u64),
     sink: &'a mut dyn Sink,
     next: u32,
+    claims: Claims,
 }
 
 /// The archives that a source lies in.
@@ -115,7 +128,9 @@ impl Intake<'_> {
         let mut end = self.stream(&source, Input::File(Box::new(reader)), known);
         if let End::Read(finished) = &mut end {
             finished.modified = stat.modified;
-            finished.damages.extend(changed(&source.name, &file.path, &stat));
+            let change = changed(&source.name, &file.path, &stat);
+            finished.changed = change.is_some();
+            finished.damages.extend(change);
         }
         self.end(&source, end)
     }
@@ -134,6 +149,9 @@ impl Intake<'_> {
         {
             return self.archive(source, format, looked, known);
         }
+        if !source.named && claims::is_list(&source.name) && looked.kind == Kind::Other {
+            return self.list(source, looked, known);
+        }
         let mut log = match SourceFile::new(&source.name, looked, known.size, self.options.carve) {
             Ok(log) => log,
             Err(other) => return no_log(source, *other, known),
@@ -144,6 +162,14 @@ impl Intake<'_> {
             }
         }
         End::Read(Box::new(log.finish()))
+    }
+
+    /// Reads what a collector says of the files it collected.
+    fn list(&mut self, source: &Source, mut looked: Looked<'_>, known: Known<'_>) -> End {
+        let more = claims::MAX_LIST.saturating_sub(looked.head.len());
+        looked.tap.fill(&mut looked.head, more);
+        self.claims.read(&source.name, &looked.head);
+        End::Skipped(known.size.unwrap_or(looked.tap.read_so_far()))
     }
 
     /// Reads the members of an archive, each a source of its own.
@@ -205,6 +231,9 @@ impl Intake<'_> {
     /// Tells the sink that `source` is at its `end`, which may be the end of all.
     fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()> {
         let broke = matches!(end, End::Unread(_));
+        if let End::Read(read) = &end {
+            self.claims.source(source.ordinal, &source.name, read.size, read.sha256.as_deref());
+        }
         self.sink.end(source, end)?;
         if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -229,6 +258,7 @@ fn archive_end(archived: Archived, size: Option<u64>) -> End {
         sha256: archived.sha256,
         chunks: 0,
         members: archived.members,
+        changed: false,
         header: None,
         damages: archived.damages,
     }))
@@ -300,9 +330,20 @@ impl Stat {
 
 /// A damage when the file at `path` no longer stands as it stood `before`.
 fn changed(name: &str, path: &Path, before: &Stat) -> Option<Damage> {
-    let now = std::fs::metadata(path).ok();
-    let reason = "the file changed while it was read; copy it and read the copy";
-    now.is_none_or(|now| Stat::of(&now) != *before).then(|| Damage { lost: false, ..failure(name, reason) })
+    let now = std::fs::metadata(path).ok().map(|now| Stat::of(&now));
+    if now.as_ref() == Some(before) {
+        return None;
+    }
+    let shown = |stat: &Stat| {
+        let modified = stat.modified.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string());
+        format!("{} bytes modified {modified}", stat.size)
+    };
+    let now = now.as_ref().map_or_else(|| "is gone".to_owned(), |now| format!("is {} now", shown(now)));
+    let reason = format!(
+        "the file changed while it was read: it was {} and {now}; copy it and read the copy",
+        shown(before)
+    );
+    Some(Damage { lost: false, ..failure(name, &reason) })
 }
 
 #[cfg(test)]
@@ -334,8 +375,8 @@ mod tests {
         file.write_all(b"<Events><Event></Event></Events>").expect("written");
         let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
         let mut sink = Meddler(file.reopen().expect("opened again"), Vec::new());
-        let begun = take_in(&[source], IntakeOptions::default(), &|_| (), &mut sink);
-        assert_eq!(begun, 1);
+        let taken = take_in(&[source], IntakeOptions::default(), &|_| (), &mut sink);
+        assert_eq!(taken.begun, 1);
         let [End::Read(finished)] = sink.1.as_slice() else { panic!("{:?}", sink.1) };
         let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();
         assert_eq!(kinds, [(DamageKind::Unreadable, false)]);

@@ -15,13 +15,15 @@ pub mod source;
 pub mod walk;
 
 mod bytes;
+mod claims;
 mod event_xml;
 mod json;
 mod layout;
 mod visit;
 mod xml;
 
-pub use intake::{End, IntakeOptions, Sink, take_in};
+pub use claims::Verdict;
+pub use intake::{End, IntakeOptions, Sink, Taken, take_in};
 pub use record::{Position, RawRecord, System};
 pub use source::{Block, Finished, Piece};
 pub use visit::{PieceReader, ReaderKind, Seen, Visitor};

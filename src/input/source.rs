@@ -101,6 +101,8 @@ pub struct Finished {
     pub chunks: u64,
     /// Members that an archive gave; 0 for a log.
     pub members: u64,
+    /// Whether the file changed while it was read.
+    pub changed: bool,
     /// The EVTX file header, where there is one.
     pub header: Option<FileHeader>,
     /// What was wrong with the source as a whole, in order.
@@ -172,7 +174,17 @@ impl<'a> SourceFile<'a> {
             Content::Xml(_) | Content::Json(_) => (0, None),
         };
         let (size, sha256) = self.tap.finish();
-        Finished { kind, size, modified: None, sha256, chunks, members: 0, header, damages: self.damages }
+        Finished {
+            kind,
+            size,
+            modified: None,
+            sha256,
+            chunks,
+            members: 0,
+            changed: false,
+            header,
+            damages: self.damages,
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
         "in_newer",
         "only_in_older",
         "filtered",
+        "vouched",
+        "changed",
     ];
     let mut table = Table::new(header.to_vec(), options, out)?;
     let time = |time: Option<_>| time.map_or(Cell::Empty, Cell::Time);
@@ -89,6 +91,8 @@ pub fn write_evidence(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             Cell::count(source.overlap.in_newer),
             Cell::count(source.overlap.only_in_older),
             Cell::count(source.filtered.total()),
+            Cell::text(source.vouched.as_str()),
+            Cell::text(if source.changed { "yes" } else { "no" }),
         ])?;
     }
     table.finish()

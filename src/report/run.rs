@@ -147,7 +147,7 @@ fn input_object(source: &SourceReport) -> Value {
         "status": source.status.as_str(), "chunks": source.chunks, "records": source.records,
         "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
         "problems": source.problems, "kind": source.kind.map(SourceKind::as_str), "recovered": source.recovered,
-        "filtered": source.filtered.total(),
+        "filtered": source.filtered.total(), "vouched": source.vouched.as_str(), "changed": source.changed,
         "relation": source.overlap.relation.as_str(), "in_newer": source.overlap.in_newer, "only_in_older": source.overlap.only_in_older,
     })
 }

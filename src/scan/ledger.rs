@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, Overlap, SourceReport, Status};
-use crate::input::{End, Source};
+use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, Overlap, SourceReport, Status, Vouched};
+use crate::input::{End, Source, Verdict};
 
 use super::coverage::{Coverage, Hosts, Tally};
 use super::overlap::{Overlaps, Runs};
@@ -71,8 +71,19 @@ impl Ledger {
         self.damages.extend(account.rest(source));
     }
 
+    /// Notes whether what collectors say of the sources holds.
+    fn vouch(&mut self, verdicts: Vec<Verdict>) {
+        for Verdict { ordinal, vouched, damage } in verdicts {
+            let Some(report) = self.closed.get_mut(&ordinal) else { continue };
+            report.vouched = vouched;
+            report.problems += u64::from(damage.is_some());
+            self.damages.extend(damage);
+        }
+    }
+
     /// The account of all sources; `not_reached` are files that were not begun.
-    pub fn into_read(mut self, not_reached: &[Source]) -> Read {
+    pub fn into_read(mut self, not_reached: &[Source], verdicts: Vec<Verdict>) -> Read {
+        self.vouch(verdicts);
         let next = self.closed.last_key_value().map_or(0, |(last, _)| last + 1);
         for (ordinal, file) in (next..).zip(not_reached) {
             let file = Source { ordinal, ..file.clone() };
@@ -117,6 +128,8 @@ impl Account {
             size: 0,
             modified: None,
             sha256: None,
+            vouched: Vouched::Not,
+            changed: false,
             status: Status::Read,
             chunks: 0,
             records: self.tally.records,
@@ -131,6 +144,7 @@ impl Account {
         match end {
             End::Read(finished) => {
                 report.kind = Some(finished.kind);
+                report.changed = finished.changed;
                 (report.size, report.modified) = (finished.size, finished.modified);
                 (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
                 finished.damages.into_iter().for_each(|damage| self.damage(damage));
@@ -195,7 +209,7 @@ mod tests {
             ledger.add(&source, Coverage::default(), Filtered::default(), damages);
         }
         ledger.close(&source, End::Skipped(7));
-        let read = ledger.into_read(&[]);
+        let read = ledger.into_read(&[], Vec::new());
         assert_eq!(read.damages.len(), DAMAGES_PER_SOURCE + 1);
         assert_eq!(read.sources[0].problems, 3_000);
         assert!(read.damages.iter().any(|damage| damage.reason.starts_with("2000 more") && damage.lost));
@@ -210,14 +224,14 @@ mod tests {
             ledger.add(&source(ordinal), coverage, Filtered::default(), Vec::new());
             ledger.close(&source(ordinal), End::Skipped(7));
         }
-        let read = ledger.into_read(&[]);
+        let read = ledger.into_read(&[], Vec::new());
         assert_eq!(read.sources.iter().map(|source| source.records).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!((read.damages, read.interrupted), (Vec::new(), false));
     }
 
     #[test]
     fn a_source_that_was_not_reached_is_told() {
-        let read = Ledger::default().into_read(&[source(0)]);
+        let read = Ledger::default().into_read(&[source(0)], Vec::new());
         assert_eq!(read.sources[0].status, Status::NotReached);
         assert!(read.damages[0].reason.contains("interrupted"));
         assert!(read.interrupted);

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, Filtered, Selected};
 use crate::input::archive::ArchiveOptions;
 use crate::input::{
-    Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Visitor,
-    take_in,
+    Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict,
+    Visitor, take_in,
 };
 use crate::sysmon::{self, Event};
 
@@ -114,8 +114,8 @@ pub fn pass<W: Worker>(
         };
         let intake =
             IntakeOptions { hash: options.hash, carve: options.carve, archives: options.archives.clone() };
-        let begun = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
-        press.finish(files.get(begun..).unwrap_or_default())
+        let taken = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
+        press.finish(files.get(taken.begun..).unwrap_or_default(), taken.verdicts)
     })
 }
 
@@ -245,13 +245,13 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     }
 
     /// Waits for all tasks. `not_reached` are the files that were not begun.
-    fn finish(mut self, not_reached: &[Source]) -> Result<Read> {
+    fn finish(mut self, not_reached: &[Source], verdicts: Vec<Verdict>) -> Result<Read> {
         // What was read before an interruption counts.
         let _ = self.start();
         self.deliver_until(0);
         match self.error {
             Some(error) => Err(error),
-            None => Ok(self.ledger.into_read(not_reached)),
+            None => Ok(self.ledger.into_read(not_reached, verdicts)),
         }
     }
 }

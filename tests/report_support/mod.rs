@@ -142,6 +142,8 @@ fn source(name: &str, status: Status, problems: u64) -> SourceReport {
         sysmon_records: if usable { 2_298 } else { 0 },
         recovered: 0,
         filtered: Filtered::default(),
+        vouched: Vouched::Not,
+        changed: false,
         first: usable.then(|| at(-86_400_000)),
         last: usable.then(|| at(7_200_000)),
         problems,

@@ -16,7 +16,7 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::subject;
-use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport};
+use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Vouched};
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
