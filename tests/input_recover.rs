@@ -13,11 +13,9 @@ use evql::scan::{Answer, PassOptions, Unobserved, compile, query};
 use evql::synth::{FileOptions, Origin, SynthRecord, TypedValue, to_evtx};
 use evql::sysmon;
 use evql::time::Timestamp;
-use input_support::{Random, SYSMON, Told, corpus, source, visit_with};
+use input_support::chunks::{CHUNK, FIRST_RECORD, HEADER, sign, sign_file, starts, u32_at};
+use input_support::{Random, SYSMON, Told, assert_same, corpus, source, visit_with};
 
-const HEADER: usize = 4096;
-const CHUNK: usize = 65_536;
-const FIRST_RECORD: usize = 512;
 const KINDS: [ReaderKind; 2] = [ReaderKind::Fast, ReaderKind::Xml];
 
 /// A process start on `computer` as record `id`; its command line tells who wrote it.
@@ -65,36 +63,9 @@ fn chunk(computer: &str, ids: std::ops::Range<u64>) -> Vec<u8> {
 fn log_of(chunks: &[&[u8]]) -> Vec<u8> {
     let mut bytes = log("A", 1..2)[..HEADER].to_vec();
     bytes[42..44].copy_from_slice(&u16::try_from(chunks.len()).expect("few").to_le_bytes());
-    let crc = crc32fast::hash(&bytes[..120]);
-    bytes[124..128].copy_from_slice(&crc.to_le_bytes());
+    sign_file(&mut bytes);
     chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk));
     bytes
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> usize {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
-}
-
-/// Where the records of `chunk` begin, by their sizes, and where the last ends.
-fn starts(chunk: &[u8]) -> Vec<usize> {
-    let mut starts = vec![FIRST_RECORD];
-    let mut at = FIRST_RECORD;
-    while at < u32_at(chunk, 48) {
-        at += u32_at(chunk, at + 4);
-        starts.push(at);
-    }
-    starts
-}
-
-/// Makes the checksums of `chunk` right.
-fn sign(chunk: &mut [u8]) {
-    let records = crc32fast::hash(&chunk[FIRST_RECORD..u32_at(chunk, 48)]);
-    chunk[52..56].copy_from_slice(&records.to_le_bytes());
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&chunk[..120]);
-    crc.update(&chunk[128..512]);
-    let crc = crc.finalize().to_le_bytes();
-    chunk[124..128].copy_from_slice(&crc);
 }
 
 /// `chunk` as if its log had been cleared after the first `keep` records: the others stand in its slack.
@@ -492,7 +463,7 @@ fn real_logs_give_their_live_records_and_damages_as_ever() {
         let bytes = std::fs::read(path).expect("a log");
         let off = told(&bytes, plain(ReaderKind::Fast));
         let on = told(&bytes, recover(ReaderKind::Fast));
-        assert_same(&told(&bytes, recover(ReaderKind::Xml)), &on, &what);
+        assert_same(&on, &told(&bytes, recover(ReaderKind::Xml)), &what);
         let live: Vec<_> = on.records.iter().filter(|record| !record.recovered).cloned().collect();
         assert_eq!((&live, &on.damages), (&off.records, &off.damages), "{what}");
         // The `evtx` crate carves the slack as well. It also gives records whose templates or names were overwritten, and then tells nonsense.
@@ -544,13 +515,6 @@ fn mutate(bytes: &mut [u8], chunk: usize, random: &mut Random) {
     }
 }
 
-#[track_caller]
-fn assert_same(slow: &Told, fast: &Told, what: &str) {
-    assert_eq!(slow.damages, fast.damages, "{what}");
-    slow.records.iter().zip(&fast.records).for_each(|(slow, fast)| assert_eq!(slow, fast, "{what}"));
-    assert_eq!((slow.records.len(), &slow.seen), (fast.records.len(), &fast.seen), "{what}");
-}
-
 /// `EVQL_MUTANTS` asks for another number of mutants.
 #[test]
 fn mutants_give_their_live_records_and_damages_as_ever() {
@@ -566,7 +530,7 @@ fn mutants_give_their_live_records_and_damages_as_ever() {
         let on = told(&bytes, recover(ReaderKind::Fast));
         let live: Vec<_> = on.records.iter().filter(|record| !record.recovered).cloned().collect();
         assert_eq!((&live, &on.damages), (&off.records, &off.damages), "mutant {number}");
-        assert_same(&told(&bytes, recover(ReaderKind::Xml)), &on, &format!("mutant {number}"));
+        assert_same(&on, &told(&bytes, recover(ReaderKind::Xml)), &format!("mutant {number}"));
 
         let mut bytes = image.clone();
         mutate(&mut bytes, 3, &mut random);
@@ -574,7 +538,7 @@ fn mutants_give_their_live_records_and_damages_as_ever() {
         let (fast, slow) =
             (both(ReaderKind::Fast).unwrap_or_default(), both(ReaderKind::Xml).unwrap_or_default());
         assert!(fast.records.iter().all(|record| record.recovered));
-        assert_same(&slow, &fast, &format!("carved mutant {number}"));
+        assert_same(&fast, &slow, &format!("carved mutant {number}"));
     }
 }
 
