@@ -13,7 +13,7 @@ use evql::scan::{Answer, PassOptions, Unobserved, compile, query};
 use evql::synth::{FileOptions, Origin, SynthRecord, TypedValue, to_evtx};
 use evql::sysmon;
 use evql::time::Timestamp;
-use input_support::chunks::{CHUNK, FIRST_RECORD, HEADER, sign, sign_file, starts, u32_at};
+use input_support::chunks::{CHUNK, FIRST_RECORD, HEADER, put_u32, sign, sign_file, starts, u32_at};
 use input_support::{Random, SYSMON, Told, assert_same, corpus, source, visit_with};
 
 const KINDS: [ReaderKind; 2] = [ReaderKind::Fast, ReaderKind::Xml];
@@ -75,9 +75,8 @@ fn shrunk(mut chunk: Vec<u8>, keep: usize) -> Vec<u8> {
     let id: [u8; 8] = chunk[last + 8..last + 16].try_into().expect("eight bytes");
     chunk[16..24].copy_from_slice(&id);
     chunk[32..40].copy_from_slice(&id);
-    for (at, value) in [(44, last), (48, end)] {
-        chunk[at..at + 4].copy_from_slice(&u32::try_from(value).expect("small").to_le_bytes());
-    }
+    put_u32(&mut chunk, 44, last);
+    put_u32(&mut chunk, 48, end);
     sign(&mut chunk);
     chunk
 }
@@ -400,6 +399,24 @@ fn both_ways_together_read_the_slack_of_carved_chunks() {
         let both = Way { recover: true, ..carve(kind) };
         assert_eq!(ids(&told(&image, both), true), wanted("A", 1..40));
         assert_eq!(ids(&told(&image, carve(kind)), true), wanted("A", 1..11));
+    }
+}
+
+#[test]
+fn a_few_bytes_between_two_records_cost_neither() {
+    let whole = chunk("A", 1..40);
+    let starts = starts(&whole);
+    for gap in 1..=9 {
+        let mut bytes = whole.clone();
+        let size = starts[10] - starts[9] - gap;
+        for at in [starts[9] + 4, starts[9] + size - 4] {
+            put_u32(&mut bytes, at, size);
+        }
+        let log = log_of(&[&bytes]);
+        let [fast, slow] = KINDS.map(|kind| told(&log, plain(kind)));
+        assert_same(&fast, &slow, &format!("{gap} bytes"));
+        let found: Vec<_> = fast.records.iter().filter_map(|record| record.system.record_id).collect();
+        assert!((1..40).all(|id| id == 10 || found.contains(&id)), "{gap} bytes: {found:?}");
     }
 }
 

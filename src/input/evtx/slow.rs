@@ -82,9 +82,9 @@ fn prepared(chunk: &[u8], spans: &[Span]) -> Vec<u8> {
     let mut end = CHUNK_HEADER_SIZE;
     for (id, span) in (FIRST_ID..).zip(spans) {
         let start = span.start();
-        if start != end {
-            put(&mut copy, end, &[0; 4]);
-        }
+        // Fewer bytes than a magic may stand there: the record behind them keeps its own.
+        let between = copy.get_mut(end..start).unwrap_or_default();
+        between.iter_mut().take(4).for_each(|byte| *byte = 0);
         match span {
             Span::Record(binxml) => {
                 put(&mut copy, start.saturating_add(8), &id.to_le_bytes());
