@@ -403,6 +403,28 @@ fn both_ways_together_read_the_slack_of_carved_chunks() {
 }
 
 #[test]
+fn a_value_that_is_asked_for_again_and_again_fills_no_memory() {
+    // 400 fields of a template, each of which is made to ask for the last one's value: 60 KB of UTF-8, 24 MB in all.
+    let big = "\u{4E00}".repeat(20_000);
+    let mut fields: Vec<(_, _)> =
+        (0..400).map(|_| ("a".into(), TypedValue::Text(String::new()))).collect();
+    fields.push(("b".into(), TypedValue::Text(big)));
+    let record = SynthRecord { data: fields, ..record("A", 1) };
+    let options = FileOptions { origin: Origin::Live, ..FileOptions::default() };
+    let mut log = to_evtx(&[record], options).expect("the record fits");
+    let substitution = |number: u16| [&[0x02, 0x0D][..], &number.to_le_bytes(), &[0x01, 0x04]].concat();
+    for number in 0..400 {
+        let pattern = substitution(number);
+        let found = log.windows(6).rposition(|bytes| bytes == pattern).expect("a substitution");
+        log[found..found + 6].copy_from_slice(&substitution(400));
+    }
+    sign(&mut log[HEADER..HEADER + CHUNK]);
+    let [fast, slow] = KINDS.map(|kind| told(&log, plain(kind)));
+    assert_same(&fast, &slow, "too much text");
+    assert_eq!((fast.records.len(), fast.kinds()), (0, vec![DamageKind::Record]), "{:?}", fast.damages);
+}
+
+#[test]
 fn a_few_bytes_between_two_records_cost_neither() {
     let whole = chunk("A", 1..40);
     let starts = starts(&whole);
