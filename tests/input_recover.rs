@@ -406,8 +406,7 @@ fn both_ways_together_read_the_slack_of_carved_chunks() {
 fn a_value_that_is_asked_for_again_and_again_fills_no_memory() {
     // 400 fields of a template, each of which is made to ask for the last one's value: 60 KB of UTF-8, 24 MB in all.
     let big = "\u{4E00}".repeat(20_000);
-    let mut fields: Vec<(_, _)> =
-        (0..400).map(|_| ("a".into(), TypedValue::Text(String::new()))).collect();
+    let mut fields: Vec<(_, _)> = (0..400).map(|_| ("a".into(), TypedValue::Text(String::new()))).collect();
     fields.push(("b".into(), TypedValue::Text(big)));
     let record = SynthRecord { data: fields, ..record("A", 1) };
     let options = FileOptions { origin: Origin::Live, ..FileOptions::default() };
