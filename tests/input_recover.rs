@@ -586,7 +586,14 @@ fn hostile_images_are_read_in_bounded_steps() {
     let magics = b"ElfChnk\0".repeat(CHUNK / 2);
     let frame = [b"**\0\0".as_slice(), &4_096_u32.to_le_bytes()].concat();
     let headers = chunk("A", 1..2)[..FIRST_RECORD].repeat(300);
-    for image in [magics, frame.repeat(CHUNK / 2), headers] {
+    // Thousands of records, none of which says at its end how large it is: whether another one begins in it is asked of each.
+    let mut open = chunk("A", 1..2)[..FIRST_RECORD].to_vec();
+    put_u32(&mut open, 48, CHUNK);
+    put_u32(&mut open, 44, CHUNK - 28);
+    open.extend([b"**\0\0".as_slice(), &28_u32.to_le_bytes(), &[0; 20]].concat().repeat(CHUNK / 28));
+    open.truncate(CHUNK);
+    sign(&mut open);
+    for image in [magics, frame.repeat(CHUNK / 2), headers, open.repeat(20)] {
         let image = [b"raw".as_slice(), &image].concat();
         for kind in KINDS {
             let told = read(&image, Way { recover: true, ..carve(kind) });
