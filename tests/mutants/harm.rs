@@ -2,7 +2,7 @@
 
 use crate::input_support::Random;
 use crate::input_support::chunks::{
-    CHUNK, FIRST_RECORD, HEADER, RECORD_HEADER, put_u32, sign, sign_file, starts,
+    CHUNK, FIRST_RECORD, HEADER, RECORD_HEADER, put_u32, sign, sign_file, starts, u32_at,
 };
 
 /// Tokens that say what the bytes behind them are, values' types, and the numbers at the edges.
@@ -218,7 +218,6 @@ fn sound_starts(chunk: &[u8]) -> Vec<usize> {
 }
 
 fn chain_is_sound(chunk: &[u8]) -> bool {
-    use crate::input_support::chunks::u32_at;
     let end = u32_at(chunk, 48);
     let mut at = FIRST_RECORD;
     while at < end.min(CHUNK - 28) {

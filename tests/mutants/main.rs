@@ -141,7 +141,7 @@ fn check(number: u64, logs: &[Sound], bench: &Bench) {
     let live: Vec<&RawRecord> = more.records.iter().filter(|record| !record.recovered).collect();
     assert_eq!(live, told.records.iter().collect::<Vec<_>>(), "recovering changes nothing live");
     assert_eq!((&more.damages, still), (&told.damages, evidence), "recovering changes no damage");
-    if number % SLOW_EVERY == 0 {
+    if number.is_multiple_of(SLOW_EVERY) {
         assert_same(&told, &bench.read(PieceReader::new(ReaderKind::Xml)).0, "live");
         assert_same(&more, &bench.read(PieceReader::recovering(ReaderKind::Xml)).0, "recovered");
     }
