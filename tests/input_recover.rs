@@ -442,6 +442,20 @@ fn a_few_bytes_between_two_records_cost_neither() {
 }
 
 #[test]
+fn templates_in_what_a_shortened_record_leaves_are_read_by_both() {
+    let whole = chunk("A", 1..40);
+    let first = starts(&whole)[0];
+    for size in (28..starts(&whole)[1] - first).step_by(3) {
+        let mut bytes = whole.clone();
+        put_u32(&mut bytes, first + 4, size);
+        put_u32(&mut bytes, first + size - 4, size);
+        let log = log_of(&[&bytes]);
+        let [fast, slow] = KINDS.map(|kind| told(&log, plain(kind)));
+        assert_same(&fast, &slow, &format!("{size} bytes"));
+    }
+}
+
+#[test]
 fn a_broken_record_costs_no_other() {
     let whole = chunk("A", 1..40);
     let starts = starts(&whole);

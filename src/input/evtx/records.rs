@@ -13,7 +13,8 @@ pub(super) const RECORD_HEADER_SIZE: usize = 24;
 pub(super) const SIZE_COPY_SIZE: usize = 4;
 /// Bytes of a record around its BinXML: the header and the copy of its size.
 const RECORD_FRAME_SIZE: usize = RECORD_HEADER_SIZE + SIZE_COPY_SIZE;
-const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";
+/// The bytes that every record begins with.
+pub(super) const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";
 
 /// What a chunk holds, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
