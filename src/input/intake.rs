@@ -14,7 +14,7 @@ use super::source::{Block, Finished, Looked, SourceFile, SourceOptions, failure}
 use super::walk::Source;
 
 /// How evidence is taken in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct IntakeOptions {
     /// Take the SHA-256 of every source on the way.
     pub hash: bool,

@@ -94,8 +94,7 @@ impl Bench {
     /// What is told of the file, and whether it is evidence.
     fn read(&self, reader: PieceReader) -> (Told, bool) {
         let mut told = Told::default();
-        let options = IntakeOptions { hash: false, carve: false };
-        let end = visit_with(&[source(&self.path)], options, reader, &mut told).pop();
+        let end = visit_with(&[source(&self.path)], IntakeOptions::default(), reader, &mut told).pop();
         match end.expect("every source ends") {
             End::Read(finished) => told.damages.extend(finished.damages),
             End::Failed { damage, .. } => {

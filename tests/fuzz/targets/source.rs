@@ -11,18 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((&mode, bytes)) = data.split_first() else { return };
     let way = Way { recover: mode & 1 == 1, carve: mode & 2 == 2, ..Way::PLAIN };
-    let (few, few_end) = read_source(bytes, 1, way);
-    let (many, many_end) = read_source(bytes, 64, way);
-    assert_eq!(few, many);
-    match (few_end, many_end) {
-        (End::Read(few), End::Read(many)) => {
-            assert_eq!(few, many);
-            assert_eq!(few.size, bytes.len() as u64);
-        }
-        (End::Failed { damage, size, .. }, End::Failed { damage: other, .. }) => {
-            assert_eq!(damage, other);
-            assert_eq!(size, bytes.len() as u64);
-        }
-        ends => panic!("a file that was named is read or refused: {ends:?}"),
+    if let [End::Read(finished)] = read_source(bytes, way).as_slice() {
+        assert_eq!(finished.size, bytes.len() as u64);
     }
 });
