@@ -1,5 +1,4 @@
-//! Any bytes as a file, taken in whole, carved where it is no log: it ends as one of the known ends, and the size of the blocks changes nothing. It does
-//! not look at the records.
+//! Any bytes as a file, taken in whole, carved where it is no log: no panic, and the size of the blocks changes nothing. It does not look at the records.
 #![no_main]
 
 mod common;
