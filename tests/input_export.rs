@@ -3,8 +3,8 @@
 mod input_support;
 
 use evql::finding::DamageKind;
-use evql::input::{RawRecord, ReaderKind};
-use input_support::{Told, corpus, read, read_bytes};
+use evql::input::{IntakeOptions, PieceReader, RawRecord, ReaderKind};
+use input_support::{Told, corpus, read, read_bytes, source, visit_in_blocks};
 
 const SYSTEM: &str = "<System><Provider Name='Microsoft-Windows-Sysmon' Guid='{5770385F-C22A-43E0-BF4C-06F5698FFBD9}'/>\
     <EventID Qualifiers=''>3</EventID><Version>5</Version><Level>4</Level><Task>3</Task><Opcode>0</Opcode>\
@@ -137,6 +137,19 @@ fn a_giant_event_is_passed_over() {
     let told = told(format!("{good}{giant}{good}").as_bytes());
     assert_eq!(told.records.len(), 2);
     assert_eq!(told.kinds(), [DamageKind::Record]);
+}
+
+#[test]
+fn events_that_never_end_are_read_in_bounded_steps() {
+    // Were the end that is not there looked for from each of them, this would take minutes.
+    let count = (8 << 20) / "<Event>".len();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("events.xml");
+    std::fs::write(&path, "<Event>".repeat(count)).expect("a written file");
+    let mut told = Told::default();
+    let options = IntakeOptions::default();
+    visit_in_blocks(1 << 10, &[source(&path)], options, PieceReader::default(), &mut told);
+    assert_eq!((told.records.len(), told.damages.len()), (0, count - 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod input_support;
 use std::path::{Path, PathBuf};
 
 use evql::input::ReaderKind;
-use input_support::{Random, Told, corpus, read, read_bytes};
+use input_support::{Random, assert_same, corpus, read, read_bytes};
 
 fn logs(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -19,16 +19,6 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-#[track_caller]
-fn assert_same(fast: &Told, slow: &Told, what: &str) {
-    assert_eq!(fast.damages, slow.damages, "{what}");
-    for (fast, slow) in fast.records.iter().zip(&slow.records) {
-        assert_eq!(fast, slow, "{what}");
-    }
-    assert_eq!(fast.records.len(), slow.records.len(), "{what}");
-    assert_eq!(fast.seen, slow.seen, "{what}");
 }
 
 #[test]

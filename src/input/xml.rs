@@ -72,9 +72,13 @@ impl EventStream {
 fn events(text: &str) -> (Vec<Range<usize>>, usize) {
     let mut ranges = Vec::new();
     let Some(mut start) = next_start(text, 0) else { return (ranges, without_partial_tag(text)) };
+    let mut end = next_end(text, start);
     loop {
         let inside = start.saturating_add(START.len());
-        let end = text.get(inside..).and_then(|rest| rest.find(END)).map(|at| inside.saturating_add(at));
+        // Looked for anew only behind the last one found: text without any is searched once, not once for each event.
+        if end.is_some_and(|end| end < inside) {
+            end = next_end(text, inside);
+        }
         let next = next_start(text, inside);
         // An event whose end is missing ends where the next one begins.
         match (end, next) {
@@ -89,6 +93,11 @@ fn events(text: &str) -> (Vec<Range<usize>>, usize) {
             None => return (ranges, without_partial_tag(text)),
         }
     }
+}
+
+/// The offset of the next `</Event>` from `from`.
+fn next_end(text: &str, from: usize) -> Option<usize> {
+    text.get(from..)?.find(END).map(|at| from.saturating_add(at))
 }
 
 /// The offset of the next `<Event` from `from` that is an element of that name.

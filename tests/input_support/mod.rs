@@ -12,6 +12,8 @@ use evql::input::{
 };
 use evql::time::Timestamp;
 
+pub mod chunks;
+
 /// The provider that counts.
 pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
 
@@ -60,6 +62,14 @@ impl Told {
     }
 }
 
+/// Asserts that the two readers told the same of `what`.
+#[track_caller]
+pub fn assert_same(fast: &Told, slow: &Told, what: &str) {
+    assert_eq!(fast.damages, slow.damages, "{what}");
+    fast.records.iter().zip(&slow.records).for_each(|(fast, slow)| assert_eq!(fast, slow, "{what}"));
+    assert_eq!((fast.records.len(), &fast.seen), (slow.records.len(), &slow.seen), "{what}");
+}
+
 impl Visitor for Told {
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
         self.seen.push(SeenOwned {
@@ -89,8 +99,9 @@ pub fn source(path: &Path) -> Source {
     Source { path: path.to_owned(), name: path.to_string_lossy().into_owned(), ordinal: 0, named: true }
 }
 
-/// Tells a visitor of all that is read, a few chunks at a time, and keeps how each source ended.
+/// Tells a visitor of all that is read, so many chunks at a time, and keeps how each source ended.
 struct Reading<'a> {
+    room: usize,
     reader: PieceReader,
     visitor: &'a mut dyn Visitor,
     ends: Vec<End>,
@@ -98,7 +109,7 @@ struct Reading<'a> {
 
 impl Sink for Reading<'_> {
     fn room(&self) -> usize {
-        3
+        self.room
     }
 
     fn block(&mut self, source: &Arc<Source>, block: Block) -> ControlFlow<()> {
@@ -129,7 +140,18 @@ pub fn visit_with(
     reader: PieceReader,
     visitor: &mut dyn Visitor,
 ) -> Vec<End> {
-    let mut reading = Reading { reader, visitor, ends: Vec::new() };
+    visit_in_blocks(3, files, options, reader, visitor)
+}
+
+/// Like [`visit_with`], in blocks of at most `room` chunks.
+pub fn visit_in_blocks(
+    room: usize,
+    files: &[Source],
+    options: IntakeOptions,
+    reader: PieceReader,
+    visitor: &mut dyn Visitor,
+) -> Vec<End> {
+    let mut reading = Reading { room, reader, visitor, ends: Vec::new() };
     take_in(files, options, &|_| (), &mut reading);
     reading.ends
 }

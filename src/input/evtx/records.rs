@@ -13,7 +13,8 @@ pub(super) const RECORD_HEADER_SIZE: usize = 24;
 pub(super) const SIZE_COPY_SIZE: usize = 4;
 /// Bytes of a record around its BinXML: the header and the copy of its size.
 const RECORD_FRAME_SIZE: usize = RECORD_HEADER_SIZE + SIZE_COPY_SIZE;
-const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";
+/// The bytes that every record begins with.
+pub(super) const RECORD_MAGIC: &[u8] = b"\x2a\x2a\0\0";
 
 /// What a chunk holds, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,8 @@ pub(super) struct Spans {
 /// Walks the records of `chunk` up to where `header` says that they end. A header whose checksum is wrong is not believed: then the walk goes on as
 /// long as records follow whose ids rise.
 pub(super) fn spans(chunk: &[u8], header: &ChunkHeader) -> Spans {
-    Walk { chunk, limits: Limits::of(header), last_id: None, spans: Vec::new() }.run(header)
+    let limits = Limits::of(header);
+    Walk { chunk, limits, last_id: None, next: None, searched: 0, spans: Vec::new() }.run(header)
 }
 
 /// How far the live records of a chunk go.
@@ -98,6 +100,9 @@ struct Walk<'a> {
     chunk: &'a [u8],
     limits: Limits,
     last_id: Option<u64>,
+    /// What was found last that looks live, and up to where was searched for it.
+    next: Option<Frame>,
+    searched: usize,
     spans: Vec<Span>,
 }
 
@@ -133,19 +138,25 @@ impl Walk<'_> {
         Spans { spans: self.spans, short: short.then_some(at) }
     }
 
-    /// The offset of the next record from `from` that looks live: well framed, and with an id that the chunk can hold.
-    fn find_frame(&self, from: usize) -> Option<usize> {
-        let limits = &self.limits;
-        let until = limits.end.min(limits.last_offset.saturating_add(RECORD_MAGIC.len()));
+    /// The offset of the next record from `from` that looks live: well framed, and with an id that the chunk can hold. From one call to the next `from`
+    /// and the ids only rise, so nothing is searched twice: hostile chunks ask for this thousands of times.
+    fn find_frame(&mut self, from: usize) -> Option<usize> {
+        let limits = self.limits;
         let floor =
             if limits.rising { self.last_id.map_or(0, |id| id.saturating_add(1)) } else { limits.first_id };
-        closed_frames(self.chunk, from..until)
-            .find(|frame| frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id))
-            .map(|frame| frame.start)
+        let looks_live =
+            |frame: &Frame| frame.end <= limits.end && (floor..=limits.last_id).contains(&frame.id);
+        self.next = self.next.filter(|next| next.start >= from && looks_live(next));
+        if self.next.is_none() {
+            let until = limits.end.min(limits.last_offset.saturating_add(RECORD_MAGIC.len()));
+            self.next = closed_frames(self.chunk, from.max(self.searched)..until).find(looks_live);
+            self.searched = self.next.map_or(until, |next| next.start.saturating_add(1));
+        }
+        self.next.map(|next| next.start)
     }
 
     /// Whether `frame` is believed to end where it says: where the size at its end is another, no live record may begin in it.
-    fn is_whole(&self, frame: &Frame) -> bool {
+    fn is_whole(&mut self, frame: &Frame) -> bool {
         frame.closed || self.find_frame(frame.start.saturating_add(1)).is_none_or(|next| next >= frame.end)
     }
 

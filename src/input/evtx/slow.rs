@@ -5,12 +5,13 @@ use std::sync::Arc;
 use evtx::err::EvtxError;
 use evtx::{EvtxChunkData, ParserSettings};
 
+use crate::input::bytes::slice_at;
 use crate::input::detect::{CHUNK_MAGIC, CHUNK_SIZE};
 use crate::input::event_xml;
 use crate::input::record::RawRecord;
 
 use super::header::CHUNK_HEADER_SIZE;
-use super::records::{SIZE_COPY_SIZE, Span};
+use super::records::{RECORD_MAGIC, SIZE_COPY_SIZE, Span};
 
 /// The id under which the first record is shown to the crate: far from what real ones have, for others may lie around.
 const FIRST_ID: u64 = 1 << 62;
@@ -78,12 +79,13 @@ fn prepared(chunk: &[u8], spans: &[Span]) -> Vec<u8> {
     put(&mut copy, 44, &size.to_le_bytes());
     put(&mut copy, 48, &size.to_le_bytes());
     put(&mut copy, 128, &[0; 384]);
-    // Where a span ends and no other begins, something may look like a record to the crate: without a magic it searches for the next span's.
+    // What stands where a span ends and no other begins is no record, though it may look like one to the crate: without a magic it searches for the next
+    // span's. Nothing else is changed there, for templates may stand in what a broken record left.
     let mut end = CHUNK_HEADER_SIZE;
     for (id, span) in (FIRST_ID..).zip(spans) {
         let start = span.start();
-        if start != end {
-            put(&mut copy, end, &[0; 4]);
+        if start != end && slice_at(&copy, end, RECORD_MAGIC.len()) == Some(RECORD_MAGIC) {
+            put(&mut copy, end, &[0]);
         }
         match span {
             Span::Record(binxml) => {

@@ -11,8 +11,10 @@ use super::plan::{NameRef, Plan};
 
 /// Bytes of a template definition before its body: the next one's offset, its GUID, its size.
 pub(super) const TEMPLATE_HEADER_SIZE: usize = 24;
-/// Most plans that are kept over chunks; a log has some dozens.
-const MAX_KEPT: usize = 2048;
+/// Most that the plans weigh that are kept over chunks; a log has some dozens, of some kilobytes each.
+const MAX_KEPT: usize = 8 << 20;
+/// What a plan weighs beside its bytes.
+const PLAN_WEIGHT: usize = 1 << 10;
 /// Bytes from a name reference's end to what is the same in every chunk: the offset of the next name in the string table.
 const NAME_NEXT_SIZE: usize = 4;
 
@@ -23,7 +25,7 @@ pub(super) struct PlanCache {
     here: Vec<(usize, Place, Option<Arc<Plan>>)>,
     /// Of all chunks, by GUID. The same template differs between chunks only in where its names stand.
     kept: HashMap<[u8; 16], Vec<Kept>>,
-    kept_count: usize,
+    kept_weight: usize,
 }
 
 #[derive(Debug)]
@@ -61,18 +63,29 @@ impl PlanCache {
             return Some(Arc::clone(&kept.plan));
         }
         let plan = Arc::new(Plan::of_template(chunk, range, top)?);
-        if self.kept_count >= MAX_KEPT {
-            self.kept.clear();
-            self.kept_count = 0;
-        }
-        self.kept_count = self.kept_count.saturating_add(1);
-        let kept = Kept { top, body: body.to_vec(), plan: Arc::clone(&plan) };
-        self.kept.entry(guid).or_default().push(kept);
+        self.keep(guid, Kept { top, body: body.to_vec(), plan: Arc::clone(&plan) });
         Some(plan)
+    }
+
+    /// Keeps one plan more, alone when it would be too much with the others.
+    fn keep(&mut self, guid: [u8; 16], kept: Kept) {
+        let weight = kept.weight();
+        if self.kept_weight.saturating_add(weight) > MAX_KEPT {
+            self.kept.clear();
+            self.kept_weight = 0;
+        }
+        self.kept_weight = self.kept_weight.saturating_add(weight);
+        self.kept.entry(guid).or_default().push(kept);
     }
 }
 
 impl Kept {
+    /// About how many bytes it takes. Many names may be references to one that is long.
+    fn weight(&self) -> usize {
+        let names = self.plan.names.iter().map(|name| name.entry.len());
+        names.fold(self.body.len().saturating_add(PLAN_WEIGHT), usize::saturating_add)
+    }
+
     /// Whether the template whose body is at `range` of `chunk` is this one.
     fn is_at(&self, chunk: &[u8], range: &Range<usize>) -> bool {
         range.len() == self.body.len() && self.compare(chunk, range.start) == Some(true)
@@ -111,4 +124,24 @@ fn is_name_at(chunk: &[u8], entry_at: usize, name: &NameRef) -> Option<bool> {
     let at = entry_at.checked_add(6)?;
     let closed = at.checked_add(name.entry.len())?.checked_add(2)? <= chunk.len();
     Some(closed && slice_at(chunk, at, name.entry.len())? == name.entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_by_its_weight() {
+        let mut cache = PlanCache::default();
+        for number in 0..1_000_u32 {
+            let mut plan = Plan::default();
+            plan.names.extend((0..400).map(|at| NameRef { at, inline: false, entry: vec![0; 512] }));
+            let mut guid = [0; 16];
+            guid[..4].copy_from_slice(&number.to_le_bytes());
+            cache.keep(guid, Kept { top: Place::Top, body: vec![0; 60_000], plan: Arc::new(plan) });
+            let kept: usize = cache.kept.values().flatten().map(Kept::weight).sum();
+            assert_eq!(kept, cache.kept_weight);
+            assert!(kept <= MAX_KEPT && cache.kept.contains_key(&guid), "{number}: {kept}");
+        }
+    }
 }
