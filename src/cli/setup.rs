@@ -64,7 +64,7 @@ impl Evidence {
     pub fn progress(&mut self, terminal: Terminal) -> Progress {
         // As far as the file system tells.
         let sizes = self.sources.iter().filter_map(|source| source.path.metadata().ok());
-        let progress = terminal.progress(self.sources.len(), sizes.map(|metadata| metadata.len()).sum());
+        let progress = terminal.progress(sizes.map(|metadata| metadata.len()).sum());
         self.options.archives.passwords.ask = archives::asker(progress.bar());
         progress
     }

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use evql::error::{Error, Result};
 use evql::report::escape;
 use evql::scan::Observer;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ColorChoice;
 
@@ -61,29 +61,41 @@ impl Terminal {
         let _ = write!(anstream::stderr(), "{text}");
     }
 
-    /// A progress bar over `bytes` of evidence: on standard error, only when that is a terminal and nobody asked for quiet.
-    pub fn progress(self, files: usize, bytes: u64) -> Progress {
-        let hidden = self.quiet || !std::io::stderr().is_terminal();
-        let target =
-            if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+    /// How far a run over `bytes` of evidence is, on standard error unless quiet: a bar where that is a terminal, else a line each minute.
+    pub fn progress(self, bytes: u64) -> Progress {
+        let is_terminal = std::io::stderr().is_terminal();
+        let target = match is_terminal && !self.quiet {
+            true => ProgressDrawTarget::stderr_with_hz(10),
+            false => ProgressDrawTarget::hidden(),
+        };
         let bar = ProgressBar::with_draw_target(Some(bytes), target);
         let template = "{spinner} {bytes}/{total_bytes} {wide_bar} {bytes_per_sec}, {eta} left, {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        let progress = Progress { bar, files, read: AtomicU64::new(0), hits: AtomicU64::new(0) };
-        progress.say();
-        progress
+        let lines =
+            (!is_terminal && !self.quiet).then(|| Lines { terminal: self, next: AtomicU64::new(LINE_EVERY) });
+        Progress { bar, lines, sources: AtomicU64::new(0), hits: AtomicU64::new(0) }
     }
 }
 
-/// The progress bar as the scan's observer.
+/// Seconds between two lines of progress where there is no terminal.
+const LINE_EVERY: u64 = 60;
+
+/// How far a run is, as its observer.
 pub struct Progress {
     bar: ProgressBar,
-    files: usize,
-    read: AtomicU64,
+    lines: Option<Lines>,
+    sources: AtomicU64,
     hits: AtomicU64,
+}
+
+/// Lines in place of a bar.
+struct Lines {
+    terminal: Terminal,
+    /// When the next one is due, in seconds from the beginning.
+    next: AtomicU64,
 }
 
 impl Progress {
@@ -97,25 +109,48 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn say(&self) {
-        let (read, hits) = (self.read.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed));
-        self.bar.set_message(format!("{read}/{} files, {hits} hits", self.files));
+    /// What was read besides bytes, and what came of it. Findings of sequences are known at the end only.
+    fn message(&self) -> String {
+        let (sources, hits) = (self.sources.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed));
+        let hits = if hits == 0 { String::new() } else { format!(", {hits} hits") };
+        format!("{sources} sources{hits}")
+    }
+
+    /// The line that is due after `seconds`, if one is.
+    fn line(&self, seconds: u64) -> Option<String> {
+        let next = &self.lines.as_ref()?.next;
+        let due = next.load(Ordering::Relaxed);
+        let later = seconds.saturating_add(LINE_EVERY);
+        // Of several threads one says it.
+        let mine =
+            seconds >= due && next.compare_exchange(due, later, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        mine.then(|| {
+            let (read, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+            let rate = HumanBytes(read.checked_div(seconds).unwrap_or_default());
+            let (done, of) = (HumanBytes(read), HumanBytes(all));
+            format!("{done} of {of} read, {rate}/s, {}", self.message())
+        })
     }
 }
 
 impl Observer for Progress {
     fn bytes_read(&self, bytes: u64) {
         self.bar.inc(bytes);
+        if let (Some(lines), Some(line)) = (&self.lines, self.line(self.bar.elapsed().as_secs())) {
+            lines.terminal.note(line);
+        }
     }
 
     fn source_read(&self) {
-        self.read.fetch_add(1, Ordering::Relaxed);
-        self.say();
+        self.sources.fetch_add(1, Ordering::Relaxed);
+        self.bar.set_message(self.message());
     }
 
     fn hits(&self, count: u64) {
-        self.hits.fetch_add(count, Ordering::Relaxed);
-        self.say();
+        if count > 0 {
+            self.hits.fetch_add(count, Ordering::Relaxed);
+            self.bar.set_message(self.message());
+        }
     }
 }
 
@@ -153,4 +188,27 @@ pub fn write_stdout(text: &str) -> Result<()> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Error::output("standard output", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_a_line_is_due_each_minute() {
+        let terminal = Terminal { quiet: false };
+        let lines = Some(Lines { terminal, next: AtomicU64::new(LINE_EVERY) });
+        let bar = ProgressBar::with_draw_target(Some(4 << 20), ProgressDrawTarget::hidden());
+        let progress = Progress { bar, lines, sources: AtomicU64::new(0), hits: AtomicU64::new(0) };
+        progress.bar.inc(2 << 20);
+        progress.source_read();
+        progress.hits(3);
+        assert_eq!(progress.line(59), None);
+        assert_eq!(
+            progress.line(64).as_deref(),
+            Some("2.00 MiB of 4.00 MiB read, 32.00 KiB/s, 1 sources, 3 hits")
+        );
+        assert_eq!(progress.line(123), None);
+        assert!(progress.line(124).is_some());
+    }
 }
