@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
+use std::io::{Cursor, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -15,6 +16,8 @@ use std::process::Command;
 
 use common::{at, evql, findings, samples, tree};
 use serde_json::Value;
+use zip::AesMode;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// Outputs that say nothing of the run itself.
 const STABLE: [&str; 6] =
@@ -83,6 +86,51 @@ fn put_files(folder: &Path) -> Fates {
     fates
 }
 
+/// Archives that cannot be read whole, and what must be told of each and of what is in it.
+fn put_archives(folder: &Path) -> Fates {
+    let log = quiet_log();
+    let plain = SimpleFileOptions::default();
+    let zip = |name: &str, bytes: &[u8], options: SimpleFileOptions| {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file(name, options).expect("a member");
+        zip.write_all(bytes).expect("written");
+        zip.finish().expect("a zip").into_inner()
+    };
+    // Nothing is left out of the log, so that what is told of a member does not hang on how far it was read.
+    let locked = zip("System.evtx", &log, plain.with_aes_encryption(AesMode::Aes256, "infected"));
+    let mut bomb = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+    bomb.write_all(b"ElfFile\0").expect("written");
+    (0..80).for_each(|_| bomb.write_all(&vec![0; 1 << 20]).expect("written"));
+    let bomb = bomb.finish().expect("a bomb");
+    let mut nested = zip("System.evtx", &log, plain);
+    for number in (1..=4).rev() {
+        nested = zip(&format!("{number}.zip"), &nested, plain);
+    }
+    let good = zip("logs/System.evtx", &log, plain);
+    let mut fates = Fates::new();
+    for (name, bytes) in
+        [("locked.zip", locked), ("bomb.evtx.zst", bomb), ("nested.zip", nested), ("good.zip", good)]
+    {
+        fs::write(folder.join(name), bytes).expect("an archive");
+    }
+    for (name, status) in [
+        ("locked.zip", "read"),
+        ("locked.zip!/System.evtx", "unreadable"),
+        ("bomb.evtx.zst", "read"),
+        ("bomb.evtx.zst!/bomb.evtx", "unreadable"),
+        ("nested.zip", "read"),
+        ("nested.zip!/1.zip", "read"),
+        ("nested.zip!/1.zip!/2.zip", "read"),
+        ("nested.zip!/1.zip!/2.zip!/3.zip", "read"),
+        ("nested.zip!/1.zip!/2.zip!/3.zip!/4.zip", "unreadable"),
+        ("good.zip", "read"),
+        ("good.zip!/logs/System.evtx", "read"),
+    ] {
+        fates.insert(name.to_owned(), status);
+    }
+    fates
+}
+
 /// Things that are no files; each must be told of as a problem.
 fn put_special(folder: &Path) -> [&'static str; 5] {
     symlink("..", folder.join("loop")).expect("a link");
@@ -122,7 +170,8 @@ fn nothing_in_a_folder_of_everything_is_passed_over() {
     let (good, odd) = (evidence.join("good"), evidence.join("odd"));
     put_good(&good);
     fs::create_dir(&odd).expect("a folder");
-    let fates = put_files(&odd);
+    let mut fates = put_files(&odd);
+    fates.extend(put_archives(&odd));
     let special = put_special(&odd);
 
     let outs: Vec<PathBuf> = ["1", "2", "8"].iter().map(|threads| temp.path().join(threads)).collect();
