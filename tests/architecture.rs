@@ -30,7 +30,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("crc32fast", &["input", "synth"]),
-    ("csv", &["report", "cli"]),
+    ("csv", &["report", "cli", "input"]),
     ("ctrlc", &["cli"]),
     ("evtx", &["input"]),
     ("flate2", &["input"]),
