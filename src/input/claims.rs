@@ -4,7 +4,8 @@
 //! `GetThis.csv` beside its samples. Their forms were taken from readers of them, not from collections of all versions: a row that cannot be understood says
 //! nothing, and nothing follows from it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -15,8 +16,15 @@ use super::source::failure;
 
 /// Most bytes of a list that are read.
 pub(super) const MAX_LIST: usize = 64 << 20;
-/// Most rows that are kept.
-const MAX_CLAIMS: usize = 1_000_000;
+/// Most files that are remembered of all lists: what lists hold is as hostile as any evidence.
+const MAX_CLAIMS: usize = 200_000;
+/// Most bytes of one JSON row; parsed it takes many times as much.
+const MAX_ROW: usize = 1 << 20;
+/// Most bytes of a path.
+const MAX_PATH: usize = 4096;
+/// Names are percent-encoded once, and logs' own names have a `%4` in them: decoded so often, both sides of a comparison are alike.
+const DECODINGS: usize = 3;
+const SEPARATORS: [char; 2] = ['/', '\\'];
 
 /// Whether the source called `name` is a collector's list.
 pub(super) fn is_list(name: &str) -> bool {
@@ -32,19 +40,30 @@ pub(super) fn is_list(name: &str) -> bool {
 /// What was claimed, and the sources that were read.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    claims: Vec<Claim>,
+    /// By the folder or archive that a list speaks of, to its last `/`, and the path in it: what is claimed, `None` where that is contradictory.
+    folders: BTreeMap<String, BTreeMap<String, Option<Claim>>>,
+    count: usize,
     sources: Vec<Read>,
 }
 
 /// What a collector says of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Claim {
-    /// The list's name, and before its last part the folder or archive it speaks of.
-    list: String,
-    /// The file's path in the collection, its parts in lower case, the last one first.
-    path: Vec<String>,
+    /// The list's name.
+    list: Arc<str>,
     sha256: Option<String>,
     size: Option<u64>,
+}
+
+/// How much of a list was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// All that can be understood.
+    All,
+    /// Not all: more files are listed than are remembered.
+    Part,
+    /// Nothing in it says anything of a file.
+    Nothing,
 }
 
 /// A source that was read.
@@ -68,17 +87,22 @@ pub struct Verdict {
 }
 
 impl Claims {
-    /// Takes in the list called `name`, whose first [`MAX_LIST`] bytes are `bytes`.
-    pub(super) fn read(&mut self, name: &str, bytes: &[u8]) {
+    /// Takes in the list called `name`, whose first bytes are `bytes`, to the end of a row.
+    pub(super) fn read(&mut self, name: &str, bytes: &[u8]) -> Listed {
         let text = text_of(bytes);
         let text = text.trim_start_matches('\u{FEFF}');
-        let room = MAX_CLAIMS.saturating_sub(self.claims.len());
-        let claims = if name.to_ascii_lowercase().ends_with(".csv") {
-            of_csv(name, text)
-        } else {
-            of_json(name, text)
+        let (list, folder) = (Arc::from(name), spoken_of(name));
+        let mut listed = Listed::Nothing;
+        let mut row = |path: &str, sha256: Option<String>, size: Option<u64>| {
+            let kept = self.add(folder, canonical(path), Claim { list: Arc::clone(&list), sha256, size });
+            listed = if kept && listed != Listed::Part { Listed::All } else { Listed::Part };
         };
-        self.claims.extend(claims.into_iter().take(room));
+        if name.to_ascii_lowercase().ends_with(".csv") {
+            of_csv(text, &mut row);
+        } else {
+            of_json(text, &mut row);
+        }
+        listed
     }
 
     /// Notes that a source was read to its end.
@@ -86,41 +110,110 @@ impl Claims {
         self.sources.push(Read { ordinal, name: name.to_owned(), size, sha256: sha256.map(str::to_owned) });
     }
 
-    /// The verdict on each source of which something was claimed.
+    /// The verdict on each source of which something was claimed. The list in the nearest folder around a source speaks of it: by its whole path below that
+    /// folder, or by the end of it, if of no other source's.
     pub(super) fn verdicts(self) -> Vec<Verdict> {
-        let mut by_name: HashMap<&str, Vec<&Claim>> = HashMap::new();
-        for claim in &self.claims {
-            by_name.entry(claim.path.first().map_or("", String::as_str)).or_default().push(claim);
+        let found: Vec<Option<Found<'_>>> =
+            self.sources.iter().map(|source| self.find(&source.name)).collect();
+        let mut named: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for found in found.iter().flatten() {
+            let times = named.entry((found.folder, found.path)).or_default();
+            *times = times.saturating_add(1);
         }
-        self.sources.iter().filter_map(|source| verdict(source, &by_name)).collect()
+        let sure = |found: &Found<'_>| found.whole || named.get(&(found.folder, found.path)) == Some(&1);
+        let found = found.into_iter().map(|found| found.filter(sure));
+        self.sources.iter().zip(found).filter_map(|(source, found)| judged(source, found?.claim)).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<Found<'_>> {
+        let mut around = name;
+        while !around.is_empty() && !self.folders.is_empty() {
+            around = folder_of(around.strip_suffix(SEPARATORS).unwrap_or(around));
+            if let Some((folder, paths)) = self.folders.get_key_value(around)
+                && let Some(found) = find_in(folder, paths, name.strip_prefix(around)?)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Whether there was room for it.
+    fn add(&mut self, folder: &str, path: String, claim: Claim) -> bool {
+        if path.is_empty() || path.len() > MAX_PATH {
+            return true;
+        }
+        if let Some(known) = self.folders.get_mut(folder).and_then(|paths| paths.get_mut(&path)) {
+            *known = known.take().and_then(|known| both(known, claim));
+            return true;
+        }
+        if self.count >= MAX_CLAIMS {
+            return false;
+        }
+        self.count = self.count.saturating_add(1);
+        self.folders.entry(folder.to_owned()).or_default().insert(path, Some(claim));
+        true
     }
 }
 
-fn verdict(source: &Read, by_name: &HashMap<&str, Vec<&Claim>>) -> Option<Verdict> {
-    let paths = [parts(&source.name), parts(&decoded(&source.name))];
-    let mut best: Option<(usize, &Claim)> = None;
-    for path in &paths {
-        let last = path.first().map_or("", String::as_str);
-        for claim in by_name.get(last).into_iter().flatten() {
-            let root = claim.list.rsplit_once('/').map_or("", |(root, _)| root);
-            // Results lie a folder deeper than what they speak of.
-            let root = root.strip_suffix("/results").unwrap_or(root);
-            if !source.name.starts_with(root) {
-                continue;
-            }
-            let common = path.iter().zip(&claim.path).take_while(|(a, b)| a == b).count();
-            let whole =
-                common == claim.path.len() || (common >= 3 && common.saturating_add(1) >= claim.path.len());
-            // A hash says more than a size.
-            let better = best
-                .is_none_or(|(most, kept)| (common, claim.sha256.is_some()) > (most, kept.sha256.is_some()));
-            if whole && common >= 2.min(path.len()) && better {
-                best = Some((common, claim));
-            }
+/// A claim that may be of a source.
+struct Found<'a> {
+    folder: &'a str,
+    path: &'a str,
+    claim: &'a Claim,
+    /// The claim's path is the source's whole path below the folder.
+    whole: bool,
+}
+
+/// The claim of the source whose name below `folder` is `name`: with a SHA-256 if there is one, by the longest path.
+fn find_in<'a>(folder: &'a str, paths: &'a BTreeMap<String, Option<Claim>>, name: &str) -> Option<Found<'a>> {
+    let path = canonical(name);
+    let ends = path.match_indices('/').filter_map(|(at, _)| path.get(at.saturating_add(1)..));
+    let mut without_hash = None;
+    for end in std::iter::once(path.as_str()).chain(ends) {
+        let Some((key, Some(claim))) = paths.get_key_value(end) else { continue };
+        let found = Found { folder, path: key, claim, whole: end.len() == path.len() };
+        if claim.sha256.is_some() {
+            return Some(found);
+        }
+        without_hash = without_hash.or(Some(found));
+    }
+    without_hash
+}
+
+/// What two claims of one file say together; `None` when they contradict each other.
+fn both(a: Claim, b: Claim) -> Option<Claim> {
+    fn one<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
+        match (a, b) {
+            (Some(a), Some(b)) => (a == b).then_some(Some(a)),
+            (a, b) => Some(a.or(b)),
         }
     }
-    let (_, claim) = best?;
-    judged(source, claim)
+    Some(Claim { list: a.list, sha256: one(a.sha256, b.sha256)?, size: one(a.size, b.size)? })
+}
+
+/// The folder or archive that the list called `name` speaks of; results lie a folder deeper than that.
+fn spoken_of(name: &str) -> &str {
+    let folder = folder_of(name);
+    let inside = folder.strip_suffix(SEPARATORS).unwrap_or(folder);
+    let around = folder_of(inside);
+    let results = inside.strip_prefix(around).is_some_and(|last| last.eq_ignore_ascii_case("results"));
+    if results { around } else { folder }
+}
+
+/// `name` to its last separator, which is taken in.
+fn folder_of(name: &str) -> &str {
+    name.rfind(SEPARATORS).and_then(|at| name.get(..=at)).unwrap_or_default()
+}
+
+/// `path` as it is compared: decoded, in lower case, with `/` between its parts.
+fn canonical(path: &str) -> String {
+    let mut plain = path.to_owned();
+    for _ in 0..DECODINGS {
+        plain = decoded(&plain);
+    }
+    let parts = plain.split(SEPARATORS).filter(|part| !matches!(*part, "" | "."));
+    parts.map(str::to_lowercase).collect::<Vec<_>>().join("/")
 }
 
 fn judged(source: &Read, claim: &Claim) -> Option<Verdict> {
@@ -147,67 +240,59 @@ fn judged(source: &Read, claim: &Claim) -> Option<Verdict> {
     Some(Verdict { ordinal: source.ordinal, vouched, damage })
 }
 
+/// Who is told of each row: the path, the SHA-256, the size.
+type Row<'a> = dyn FnMut(&str, Option<String>, Option<u64>) + 'a;
+
 /// The rows of a list of JSON objects, one per line.
-fn of_json(list: &str, text: &str) -> Vec<Claim> {
-    let objects = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut claims = Vec::new();
-    for object in objects {
-        let Value::Object(row) = object else { continue };
-        claims.extend(of_object(list, &row));
+fn of_json(text: &str, row: &mut Row<'_>) {
+    for line in text.lines().filter(|line| line.len() <= MAX_ROW) {
+        let Ok(Value::Object(object)) = serde_json::from_str(line) else { continue };
+        of_object(&object, row);
         // Results carry what became of an upload in a column of its own.
-        claims.extend(row.values().filter_map(Value::as_object).flat_map(|column| of_object(list, column)));
+        object.values().filter_map(Value::as_object).for_each(|column| of_object(column, row));
     }
-    claims
 }
 
-fn of_object(list: &str, row: &Map<String, Value>) -> Vec<Claim> {
+fn of_object(object: &Map<String, Value>, row: &mut Row<'_>) {
     let get = |names: &[&str]| {
-        row.iter()
+        object
+            .iter()
             .find(|(name, _)| names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
             .map(|(_, value)| value)
     };
     let sha256 = get(&["sha256"]).and_then(Value::as_str).and_then(hash);
     let size = get(&["uploaded_size", "storedsize", "stored_size"]).and_then(Value::as_u64);
     if sha256.is_none() && size.is_none() {
-        return Vec::new();
+        return;
     }
-    let mut paths = Vec::new();
     if let Some(components) = get(&["_components", "components"]).and_then(Value::as_array) {
         let components: Vec<&str> = components.iter().filter_map(Value::as_str).collect();
         let start = components.iter().position(|part| *part == "uploads").unwrap_or_default();
-        paths.push(components.iter().skip(start).map(|part| part.to_lowercase()).rev().collect());
+        let components: Vec<&str> = components.into_iter().skip(start).collect();
+        row(&components.join("/"), sha256.clone(), size);
     }
     for path in
         [get(&["vfs_path"]), get(&["storedname", "stored_name"]), get(&["path"])].into_iter().flatten()
     {
-        paths.extend(path.as_str().map(parts));
+        if let Some(path) = path.as_str() {
+            row(path, sha256.clone(), size);
+        }
     }
-    let claim = |path| Claim { list: list.to_owned(), path, sha256: sha256.clone(), size };
-    paths.into_iter().filter(|path: &Vec<String>| !path.is_empty()).map(claim).collect()
 }
 
 /// The rows of a list of comma-separated values with a header.
-fn of_csv(list: &str, text: &str) -> Vec<Claim> {
+fn of_csv(text: &str, row: &mut Row<'_>) {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let Ok(header) = reader.headers().cloned() else { return Vec::new() };
+    let Ok(header) = reader.headers().cloned() else { return };
     let column = |wanted: &str| header.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-    let (Some(sample), hash_column) = (column("SampleName"), column("SHA256")) else { return Vec::new() };
-    let size_column = column("SizeInBytes");
-    let rows = reader.records().filter_map(Result::ok);
-    let claim = |row: csv::StringRecord| {
-        let cell = |column: Option<usize>| column.and_then(|column| row.get(column));
-        let sha256 = cell(hash_column).and_then(hash);
-        let size = cell(size_column).and_then(|size| size.parse().ok());
-        let path = parts(row.get(sample)?);
-        (!path.is_empty()).then(|| Claim { list: list.to_owned(), path, sha256, size })
-    };
-    rows.filter_map(claim).collect()
-}
-
-/// The parts of a path, in lower case, the last one first; `!/` of archives parts too.
-fn parts(path: &str) -> Vec<String> {
-    let parts = path.rsplit(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
-    parts.map(str::to_lowercase).collect()
+    let (sample, hash_column, size_column) = (column("SampleName"), column("SHA256"), column("SizeInBytes"));
+    for record in reader.records().filter_map(Result::ok) {
+        let cell = |column: Option<usize>| column.and_then(|column| record.get(column));
+        let (sha256, size) = (cell(hash_column).and_then(hash), cell(size_column));
+        if let Some(path) = cell(sample) {
+            row(path, sha256, size.and_then(|size| size.parse().ok()));
+        }
+    }
 }
 
 /// `%XX` turned into its byte, once.
@@ -280,7 +365,7 @@ mod tests {
         let utf16: Vec<u8> =
             [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
         claims.read("Event.7z!/GetThis.csv", &utf16);
-        assert_eq!(claims.claims.len(), 1);
+        assert_eq!(claims.count, 1);
     }
 
     #[test]
@@ -308,5 +393,66 @@ mod tests {
         for name in ["my-uploads.json", "results/x.json", "uploads.json/x", "GetThis.csv.bak"] {
             assert!(!is_list(name), "{name}");
         }
+    }
+
+    /// What is made of `sources`, all of 10 bytes and [`OURS`].
+    #[track_caller]
+    fn check_all(lists: &[(&str, String)], expected: &[(&str, Option<Vouched>)]) {
+        let mut claims = Claims::default();
+        lists.iter().for_each(|(list, text)| assert_eq!(claims.read(list, text.as_bytes()), Listed::All));
+        for (ordinal, (name, _)) in (0..).zip(expected) {
+            claims.source(ordinal, name, 10, Some(OURS));
+        }
+        let verdicts = claims.verdicts();
+        for (ordinal, (name, vouched)) in (0..).zip(expected) {
+            let found = verdicts.iter().find(|verdict| verdict.ordinal == ordinal);
+            assert_eq!(found.map(|verdict| verdict.vouched), *vouched, "{name}: {verdicts:?}");
+        }
+    }
+
+    fn row(path: &str, hash: &str) -> String {
+        format!("{{\"vfs_path\":\"{path}\",\"sha256\":\"{hash}\"}}\n")
+    }
+
+    #[test]
+    fn the_nearest_list_speaks_and_no_neighbours() {
+        let theirs = "b".repeat(64);
+        let (wrong, right) = (row("uploads/a.evtx", &theirs), row("uploads/a.evtx", OURS));
+        let lists = [("HOST1/uploads.json", wrong.clone()), ("HOST10/uploads.json", right.clone())];
+        let own = [
+            ("HOST1/uploads/a.evtx", Some(Vouched::Differs)),
+            ("HOST10/uploads/a.evtx", Some(Vouched::Hash)),
+            ("HOST100/uploads/a.evtx", None),
+        ];
+        check_all(&lists, &own);
+        let lists = [("c/uploads.json", wrong), ("c/d/uploads.json", right)];
+        check_all(&lists, &[("c/d/uploads/a.evtx", Some(Vouched::Hash))]);
+    }
+
+    #[test]
+    fn what_may_be_another_file_is_not_judged() {
+        let theirs = "b".repeat(64);
+        let path = r"C:\\Windows\\Logs\\a.evtx";
+        let list = [("c/uploads.json", row(path, &theirs))];
+        let (c, d) = ("c/uploads/auto/C%3A/Windows/Logs/a.evtx", "c/uploads/auto/D%3A/Windows/Logs/a.evtx");
+        check_all(&list, &[(c, Some(Vouched::Differs)), (d, None)]);
+        // Two accessors' copies: the row may be of either.
+        let ntfs = "c/uploads/ntfs/%5C%5C.%5CC%3A/Windows/Logs/a.evtx";
+        check_all(&list, &[(c, None), (ntfs, None)]);
+        let list = [("c/uploads.json", row("a.evtx", &theirs))];
+        check_all(&list, &[("c/x/a.evtx", None), ("c/y/a.evtx", None)]);
+        let contradictory = [("c/uploads.json", row("a.evtx", &theirs) + &row("a.evtx", OURS))];
+        check_all(&contradictory, &[("c/a.evtx", None)]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut claims = Claims::default();
+        let rows: String = (0..=MAX_CLAIMS).map(|n| format!("evtx/{n},1\n")).collect();
+        let list = format!("SampleName,SizeInBytes\n{rows}");
+        assert_eq!(claims.read("E.7z!/GetThis.csv", list.as_bytes()), Listed::Part);
+        assert_eq!(claims.count, MAX_CLAIMS);
+        let long = format!("[{}1]\n", "1,".repeat(MAX_ROW));
+        assert_eq!(Claims::default().read("uploads.json", long.as_bytes()), Listed::Nothing);
     }
 }

@@ -11,7 +11,7 @@ use crate::finding::{Damage, DamageKind, SourceKind};
 use crate::time::Timestamp;
 
 use super::archive::{self, ArchiveOptions, Archived, Budget, Keyring, Member};
-use super::claims::{self, Claims, Verdict};
+use super::claims::{self, Claims, Listed, Verdict};
 use super::detect::{Format, Kind};
 use super::source::{Block, Finished, Input, Looked, SourceFile, SourceOptions, failure};
 use super::walk::Source;
@@ -149,7 +149,7 @@ impl Intake<'_> {
         {
             return self.archive(source, format, looked, known);
         }
-        if !source.named && claims::is_list(&source.name) && looked.kind == Kind::Other {
+        if claims::is_list(&source.name) && looked.kind == Kind::Other {
             return self.list(source, looked, known);
         }
         let mut log = match SourceFile::new(&source.name, looked, known.size, self.options.carve) {
@@ -166,10 +166,24 @@ impl Intake<'_> {
 
     /// Reads what a collector says of the files it collected.
     fn list(&mut self, source: &Source, mut looked: Looked<'_>, known: Known<'_>) -> End {
-        let more = claims::MAX_LIST.saturating_sub(looked.head.len());
+        let more = claims::MAX_LIST.saturating_add(1).saturating_sub(looked.head.len());
         looked.tap.fill(&mut looked.head, more);
-        self.claims.read(&source.name, &looked.head);
-        End::Skipped(known.size.unwrap_or(looked.tap.read_so_far()))
+        let cut = looked.tap.failed() || looked.head.len() > claims::MAX_LIST;
+        if cut {
+            // Half a row could be taken for a whole one.
+            looked.head.truncate(looked.head.iter().rposition(|byte| *byte == b'\n').unwrap_or_default());
+        }
+        let listed = self.claims.read(&source.name, &looked.head);
+        if listed == Listed::Nothing && !cut {
+            return no_log(source, looked, known);
+        }
+        let size = known.size.unwrap_or(looked.tap.read_so_far());
+        if listed == Listed::All && !cut {
+            return End::Skipped(size);
+        }
+        let reason = "not all of the collector's list was compared: it could not be read to its end, or is larger than 64 MiB, or lists name more files than are remembered";
+        let damage = Damage { kind: DamageKind::NotEvidence, lost: false, ..failure(&source.name, reason) };
+        End::Failed { damage, size, sha256: None }
     }
 
     /// Reads the members of an archive, each a source of its own.
@@ -374,11 +388,16 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(b"<Events><Event></Event></Events>").expect("written");
         let source = Source { path: file.path().to_owned(), name: "log".to_owned(), ordinal: 0, named: true };
-        let mut sink = Meddler(file.reopen().expect("opened again"), Vec::new());
+        let mut again = file.reopen().expect("opened again");
+        again.seek(SeekFrom::End(0)).expect("its end");
+        let mut sink = Meddler(again, Vec::new());
         let taken = take_in(&[source], IntakeOptions::default(), &|_| (), &mut sink);
         assert_eq!(taken.begun, 1);
         let [End::Read(finished)] = sink.1.as_slice() else { panic!("{:?}", sink.1) };
         let kinds: Vec<_> = finished.damages.iter().map(|damage| (damage.kind, damage.lost)).collect();
         assert_eq!(kinds, [(DamageKind::Unreadable, false)]);
+        // `more` was appended: the size alone tells, whatever the clock says.
+        let reason = &finished.damages[0].reason;
+        assert!(reason.contains("was 32 bytes") && reason.contains("is 36 bytes"), "{reason}");
     }
 }
