@@ -296,8 +296,9 @@ fn no_log(source: &Source, looked: Looked<'_>, known: Known<'_>) -> End {
         // It may be as large as a disk, and nothing of it is used.
         return End::Failed { damage, size, sha256: None };
     }
-    let (size, sha256) = looked.tap.drain();
-    End::Failed { damage, size, sha256 }
+    let (read, sha256) = looked.tap.drain();
+    // Without hashing nothing is read that is not used.
+    End::Failed { damage, size: size.max(read), sha256 }
 }
 
 /// A file that tells of the bytes read from it, of each once.

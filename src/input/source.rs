@@ -19,6 +19,9 @@ use carve::{CarveStream, CarvedChunk};
 use chunks::ChunkStream;
 pub(super) use tap::{Input, ReadSeek, Tap};
 
+/// Damages of a source as a whole that are told one by one.
+const MOST_DAMAGES: usize = 10_000;
+
 /// How to read sources.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SourceOptions {
@@ -76,6 +79,9 @@ pub struct SourceFile<'a> {
     /// Bytes it probably holds.
     size: Option<u64>,
     damages: Vec<Damage>,
+    /// Damages beyond those kept, and whether one of them lost input.
+    more: u64,
+    more_lost: bool,
 }
 
 #[derive(Debug)]
@@ -131,7 +137,7 @@ impl<'a> SourceFile<'a> {
             },
             _ => return Err(Box::new(Looked { tap, head, kind })),
         };
-        Ok(Self { name: name.to_owned(), tap, content, size, damages })
+        Ok(Self { name: name.to_owned(), tap, content, size, damages, more: 0, more_lost: false })
     }
 
     /// What kind of source it is.
@@ -147,7 +153,7 @@ impl<'a> SourceFile<'a> {
     /// The next block, of at most `max_chunks` chunks or some such amount of an export; `None` at the end.
     pub fn next_block(&mut self, max_chunks: usize) -> Option<Block> {
         let size_hint = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.tap.read_so_far()));
-        match &mut self.content {
+        let block = match &mut self.content {
             Content::Evtx(chunks) => {
                 chunks.next_block(&mut self.tap, max_chunks, size_hint, &mut self.damages)
             }
@@ -158,7 +164,16 @@ impl<'a> SourceFile<'a> {
             Content::Json(events) => {
                 events.next_block(&self.name, &mut self.tap, max_chunks, &mut self.damages)
             }
-        }
+        };
+        self.bound();
+        block
+    }
+
+    /// Keeps the first damages and counts the rest, which hostile bytes could make any number of.
+    fn bound(&mut self) {
+        let beyond = self.damages.split_off(self.damages.len().min(MOST_DAMAGES));
+        self.more = self.more.saturating_add(u64::try_from(beyond.len()).unwrap_or(u64::MAX));
+        self.more_lost |= beyond.iter().any(|damage| damage.lost);
     }
 
     /// What is known at the end. Called before the end, it tells of what was read so far.
@@ -166,6 +181,10 @@ impl<'a> SourceFile<'a> {
         if let Some(error) = self.tap.error() {
             let reason = format!("reading stopped after {} bytes: {error}", self.tap.read_so_far());
             self.damages.push(failure(&self.name, &reason));
+        }
+        if self.more > 0 {
+            let reason = format!("{} more problems like those before it, not listed one by one", self.more);
+            self.damages.push(Damage { lost: self.more_lost, ..failure(&self.name, &reason) });
         }
         let kind = self.kind();
         let (chunks, header) = match &self.content {

@@ -44,20 +44,53 @@ struct Account {
     filtered: Filtered,
     tally: Tally,
     runs: Runs,
-    damages: Vec<Damage>,
-    /// Damages beyond those kept, and whether one of them lost input.
+    damages: Damages,
+}
+
+/// The damages of a source or of a part of it: the first ones, and how many more there are.
+#[derive(Debug, Default)]
+pub struct Damages {
+    kept: Vec<Damage>,
     more: u64,
+    /// Whether one of those lost input.
     more_lost: bool,
+}
+
+impl Damages {
+    /// Adds one.
+    pub fn push(&mut self, damage: Damage) {
+        if self.kept.len() < DAMAGES_PER_SOURCE {
+            self.kept.push(damage);
+        } else {
+            self.more = self.more.saturating_add(1);
+            self.more_lost |= damage.lost;
+        }
+    }
+
+    /// Adds those of the part behind.
+    fn add(&mut self, other: Self) {
+        other.kept.into_iter().for_each(|damage| self.push(damage));
+        self.more = self.more.saturating_add(other.more);
+        self.more_lost |= other.more_lost;
+    }
+
+    fn count(&self) -> u64 {
+        self.more.saturating_add(self.kept.len() as u64)
+    }
+
+    fn lost(&self) -> bool {
+        self.more_lost || self.kept.iter().any(|damage| damage.lost)
+    }
 }
 
 impl Ledger {
     /// Adds what was read of a part of `source`. The parts of a source come in its order.
-    pub fn add(&mut self, source: &Source, coverage: Coverage, filtered: Filtered, damages: Vec<Damage>) {
+    pub fn add(&mut self, source: &Source, coverage: Coverage, filtered: Filtered, damages: Damages) {
         let account = self.open.entry(source.ordinal).or_default();
         account.filtered.add(filtered);
         account.tally.add(&coverage.tally);
         account.runs.add(coverage.runs);
-        damages.into_iter().for_each(|damage| account.damage(damage));
+        account.damages.add(damages);
         self.hosts.add(coverage.hosts);
     }
 
@@ -67,8 +100,8 @@ impl Ledger {
         let mut account = self.open.remove(&source.ordinal).unwrap_or_default();
         self.closed.insert(source.ordinal, account.report(source, end));
         self.overlaps.close(source.ordinal, std::mem::take(&mut account.runs));
-        self.damages.append(&mut account.damages);
         self.damages.extend(account.rest(source));
+        self.damages.append(&mut account.damages.kept);
     }
 
     /// Notes whether what collectors say of the sources holds.
@@ -112,15 +145,6 @@ impl Ledger {
 }
 
 impl Account {
-    fn damage(&mut self, damage: Damage) {
-        if self.damages.len() < DAMAGES_PER_SOURCE {
-            self.damages.push(damage);
-        } else {
-            self.more += 1;
-            self.more_lost |= damage.lost;
-        }
-    }
-
     fn report(&mut self, source: &Source, end: End) -> SourceReport {
         let mut report = SourceReport {
             source: source.name.clone(),
@@ -147,7 +171,7 @@ impl Account {
                 report.changed = finished.changed;
                 (report.size, report.modified) = (finished.size, finished.modified);
                 (report.sha256, report.chunks) = (finished.sha256, finished.chunks);
-                finished.damages.into_iter().for_each(|damage| self.damage(damage));
+                finished.damages.into_iter().for_each(|damage| self.damages.push(damage));
                 report.status = self.status();
                 // An archive has no records of its own: it was read in part when it gave a member.
                 if report.status == Status::Unreadable && finished.members > 0 {
@@ -159,27 +183,28 @@ impl Account {
                 let other = damage.kind == DamageKind::NotEvidence;
                 report.status = if other { Status::Skipped } else { Status::Unreadable };
                 (report.size, report.sha256) = (size, sha256);
-                self.damage(damage);
+                self.damages.push(damage);
             }
             End::Unread(size) => {
                 let reason = "not read to its end: the run was interrupted";
-                self.damage(loss(source, DamageKind::Unreadable, reason));
+                self.damages.push(loss(source, DamageKind::Unreadable, reason));
                 (report.size, report.status) = (size, self.status());
             }
         }
-        report.problems = self.damages.len() as u64 + self.more;
+        report.problems = self.damages.count();
         report
     }
 
     /// One damage that stands for those that were only counted.
     fn rest(&self, source: &Source) -> Option<Damage> {
-        let reason = format!("{} more problems like those before it, not listed one by one", self.more);
-        (self.more > 0).then(|| Damage { lost: self.more_lost, ..loss(source, DamageKind::Record, &reason) })
+        let reason =
+            format!("{} more problems like those before it, not listed one by one", self.damages.more);
+        (self.damages.more > 0)
+            .then(|| Damage { lost: self.damages.more_lost, ..loss(source, DamageKind::Record, &reason) })
     }
 
     fn status(&self) -> Status {
-        let lost = self.more_lost || self.damages.iter().any(|damage| damage.lost);
-        match (lost, self.tally.records.saturating_add(self.filtered.total())) {
+        match (self.damages.lost(), self.tally.records.saturating_add(self.filtered.total())) {
             (true, 0) => Status::Unreadable,
             (true, _) => Status::Partial,
             (false, _) => Status::Read,
@@ -205,7 +230,8 @@ mod tests {
         let source = source(0);
         let mut ledger = Ledger::default();
         for _ in 0..3 {
-            let damages = (0..1_000).map(|_| loss(&source, DamageKind::Record, "bad")).collect();
+            let mut damages = Damages::default();
+            (0..1_000).for_each(|_| damages.push(loss(&source, DamageKind::Record, "bad")));
             ledger.add(&source, Coverage::default(), Filtered::default(), damages);
         }
         ledger.close(&source, End::Skipped(7));
@@ -221,7 +247,7 @@ mod tests {
         for ordinal in [2, 0, 1] {
             let mut coverage = Coverage::default();
             coverage.tally.records = u64::from(ordinal) + 1;
-            ledger.add(&source(ordinal), coverage, Filtered::default(), Vec::new());
+            ledger.add(&source(ordinal), coverage, Filtered::default(), Damages::default());
             ledger.close(&source(ordinal), End::Skipped(7));
         }
         let read = ledger.into_read(&[], Vec::new());

@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, Filtered, Selected};
 use crate::input::archive::ArchiveOptions;
 use crate::input::{
-    Block, End, IntakeOptions, Piece, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict,
-    Visitor, take_in,
+    Block, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict, Visitor,
+    take_in,
 };
 use crate::sysmon::{self, Event};
 
 use super::coverage::Coverage;
-use super::ledger::{Ledger, Read};
+use super::ledger::{Damages, Ledger, Read};
 use super::observer::Observer;
 use super::order::Place;
 use super::select::Selection;
@@ -45,8 +45,8 @@ pub trait Worker: Sync {
     fn wants(&self, scratch: &mut Self::Scratch, seen: &Seen<'_>) -> bool;
     /// What `event`, read at `place` of `source`, gives.
     fn event(&self, scratch: &mut Self::Scratch, event: &Event, at: At<'_>) -> Option<Self::Out>;
-    /// What the piece of `source` that was just read gives as a whole, after its events.
-    fn piece(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
+    /// What the part of `source` that was just read gives as a whole, after its events.
+    fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
         None
     }
 }
@@ -81,7 +81,7 @@ pub struct PassOptions {
     pub selected: Selected,
 }
 
-/// Reads all `files` once. `deliver` is told what `worker` made of each piece, in the order of the evidence, and may break off.
+/// Reads all `files` once. `deliver` is told what `worker` made of each part, in the order of the evidence, and may break off.
 ///
 /// # Errors
 /// [`Error::Usage`] when the threads cannot be started; whatever `deliver` breaks off with.
@@ -151,16 +151,16 @@ struct Task {
 
 /// A task at work, and what comes of it.
 struct Pending<W: Worker> {
-    pieces: Receiver<Vec<PieceOut<W>>>,
+    parts: Receiver<Vec<PartOut<W>>>,
     ends: Vec<(Arc<Source>, End)>,
 }
 
-/// What came of one piece.
-struct PieceOut<W: Worker> {
+/// What came of one block.
+struct PartOut<W: Worker> {
     source: Arc<Source>,
     coverage: Coverage,
     filtered: Filtered,
-    damages: Vec<Damage>,
+    damages: Damages,
     outs: Vec<W::Out>,
 }
 
@@ -198,13 +198,13 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     /// Hands the task that was being filled to the threads; works itself while too many wait.
     fn start(&mut self) -> ControlFlow<()> {
         let Task { blocks, ends, .. } = std::mem::take(&mut self.filling);
-        let (sender, pieces) = sync_channel(1);
+        let (sender, parts) = sync_channel(1);
         let work = self.work;
         self.scope.spawn(move |_| {
             // The pass waits for it until its end, so it is received.
             let _ = sender.send(work.on(blocks));
         });
-        self.waiting.push_back(Pending { pieces, ends });
+        self.waiting.push_back(Pending { parts, ends });
         self.deliver_until(self.most_waiting);
         let over = self.error.is_some() || self.interrupt.load(Ordering::Relaxed);
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -213,8 +213,8 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
     /// Delivers, in order, what is done, until at most `most` tasks wait.
     fn deliver_until(&mut self, most: usize) {
         while let Some(first) = self.waiting.front() {
-            match first.pieces.try_recv() {
-                Ok(pieces) => self.deliver(pieces),
+            match first.parts.try_recv() {
+                Ok(parts) => self.deliver(parts),
                 // A task that panicked gives nothing; the scope passes the panic on.
                 Err(TryRecvError::Disconnected) => self.deliver(Vec::new()),
                 Err(TryRecvError::Empty) if self.waiting.len() <= most => break,
@@ -227,13 +227,13 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
         }
     }
 
-    /// Delivers the `pieces` of the first task that waits.
-    fn deliver(&mut self, pieces: Vec<PieceOut<W>>) {
+    /// Delivers the `parts` of the first task that waits.
+    fn deliver(&mut self, parts: Vec<PartOut<W>>) {
         let Some(done) = self.waiting.pop_front() else { return };
-        for piece in pieces {
-            self.ledger.add(&piece.source, piece.coverage, piece.filtered, piece.damages);
+        for part in parts {
+            self.ledger.add(&part.source, part.coverage, part.filtered, part.damages);
             if self.error.is_none()
-                && let ControlFlow::Break(error) = (self.deliver)(piece.outs)
+                && let ControlFlow::Break(error) = (self.deliver)(part.outs)
             {
                 self.error = Some(error);
             }
@@ -258,38 +258,32 @@ impl<'scope, W: Worker> Press<'_, 'scope, W> {
 
 impl<W: Worker> Work<'_, W> {
     /// Each thread works at its own of the desks, so that no lock is ever waited for.
-    fn on(&self, blocks: Vec<(Arc<Source>, Block)>) -> Vec<PieceOut<W>> {
+    fn on(&self, blocks: Vec<(Arc<Source>, Block)>) -> Vec<PartOut<W>> {
         let own = rayon::current_thread_index().unwrap_or_default();
         let Some(desk) = self.desks.get(own) else { return Vec::new() };
         let mut desk = desk.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (reader, scratch) = &mut *desk;
-        let mut pieces = Vec::new();
-        for (source, block) in &blocks {
-            for piece in block.pieces() {
-                pieces.push(self.piece(source, piece, reader, scratch));
-            }
-        }
-        pieces
+        blocks.iter().map(|(source, block)| self.block(source, block, reader, scratch)).collect()
     }
 
-    fn piece(
+    fn block(
         &self,
         source: &Arc<Source>,
-        piece: Piece<'_>,
+        block: &Block,
         reader: &mut PieceReader,
         scratch: &mut W::Scratch,
-    ) -> PieceOut<W> {
-        let out = PieceOut {
+    ) -> PartOut<W> {
+        let out = PartOut {
             source: Arc::clone(source),
             coverage: Coverage::default(),
             filtered: Filtered::default(),
-            damages: Vec::new(),
+            damages: Damages::default(),
             outs: Vec::new(),
         };
         let mut visit = Visit { work: self, scratch, out };
-        reader.read(&source.name, piece, &mut visit);
+        block.pieces().for_each(|piece| reader.read(&source.name, piece, &mut visit));
         self.observer.hits(visit.out.outs.len() as u64);
-        visit.out.outs.extend(self.worker.piece(visit.scratch, source));
+        visit.out.outs.extend(self.worker.part(visit.scratch, source));
         visit.out
     }
 }
@@ -298,7 +292,7 @@ impl<W: Worker> Work<'_, W> {
 struct Visit<'a, W: Worker> {
     work: &'a Work<'a, W>,
     scratch: &'a mut W::Scratch,
-    out: PieceOut<W>,
+    out: PartOut<W>,
 }
 
 impl<W: Worker> Visitor for Visit<'_, W> {

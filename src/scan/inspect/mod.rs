@@ -74,7 +74,7 @@ impl Worker for Inspector {
         None
     }
 
-    fn piece(&self, tally: &mut Tally, source: &Source) -> Option<Box<Tally>> {
+    fn part(&self, tally: &mut Tally, source: &Source) -> Option<Box<Tally>> {
         if tally.is_empty() {
             return None;
         }
