@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Finding, RuleInfo};
+use super::{EvidenceEvent, Finding, RuleInfo};
 
 /// Near misses of one rule that are listed, at most.
 pub const LISTED_PER_RULE: usize = 200;
@@ -86,6 +86,22 @@ pub struct NearMiss {
     pub detail: String,
     /// The finding it nearly is: its rule, and the events that are there, in order. The rule's ATT&CK mapping is not claimed for it.
     pub nearly: Finding,
+}
+
+impl NearMiss {
+    /// The event that is near, in whose place the reason lies.
+    pub fn event(&self) -> Option<&EvidenceEvent> {
+        match self.kind {
+            NearKind::BeforeStart => self.nearly.present().next(),
+            _ => self.nearly.present().last(),
+        }
+    }
+
+    /// The event it is measured against: its start, or that of an earlier stage; `None` where there is none.
+    pub fn other(&self) -> Option<&EvidenceEvent> {
+        let event = self.event()?;
+        self.nearly.present().find(|other| !std::ptr::eq(*other, event))
+    }
 }
 
 /// How many near misses of one kind a rule has; copies of a record count once.

@@ -55,7 +55,12 @@ pub fn findings(paths: &[&Path], more: &[&str]) -> Vec<Value> {
     arguments.extend(more.iter().map(AsRef::<std::ffi::OsStr>::as_ref));
     let ran = evql(arguments);
     assert!(matches!(ran.code, 0 | 2 | 4), "exit code {}: {}", ran.code, ran.stderr);
-    ran.json_lines()
+    found(ran.json_lines())
+}
+
+/// The findings among the lines of `findings.jsonl`.
+pub fn found(lines: Vec<Value>) -> Vec<Value> {
+    lines.into_iter().filter(|line| line["type"] == "finding").collect()
 }
 
 /// JSON lines as values.
