@@ -150,8 +150,7 @@ pub fn message(row: &Row) -> String {
     );
     let user = subject.user();
     let who = if user.is_empty() { who } else { format!("{who} ({user})") };
-    let reason =
-        row.near.map_or_else(String::new, |near| format!(" ({}: {})", near.kind.as_str(), near.detail));
+    let reason = row.near.map_or_else(String::new, |near| format!(" ({})", near.detail));
     let what = format!("{who} {}{}{reason}", deed(row), since_start(row));
     let record = event.record_id.map_or_else(String::new, |id| format!("record {id}, "));
     let kind = if row.near.is_some() { "near miss" } else { "finding" };

@@ -165,3 +165,59 @@ impl Noted {
         rest.filter_map(|(number, range)| Some((number, self.first(range)?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::builtin;
+    use crate::scan::rule_set::{RuleSet, compile};
+    use crate::sysmon;
+
+    /// The built-in rule's watches, all of which need a start.
+    fn lookout() -> Lookout {
+        let options = sysmon::Options::default();
+        let rules = builtin().into_iter().map(|rule| {
+            let program = compile(&rule.query, None).expect("it compiles");
+            (rule, program)
+        });
+        Lookout::new(&RuleSet::new(rules.collect(), &options), &options)
+    }
+
+    fn note(key: u64, identity: u64) -> Note {
+        let time = Timestamp::from_filetime(identity);
+        Note::new(0, key, identity, time, Place::default(), false)
+    }
+
+    #[test]
+    fn a_note_is_small() {
+        assert!(size_of::<Note>() <= 48, "{}", size_of::<Note>());
+    }
+
+    #[test]
+    fn when_room_is_short_what_has_a_start_stays() {
+        let lookout = lookout();
+        assert!(lookout.needs_start(0));
+        let mut notes = Notes { most: 4, ..Notes::default() };
+        notes.open([7]);
+        notes.add(vec![note(7, 1), note(8, 2), note(8, 3), note(7, 4)], &lookout);
+        assert!(!notes.more, "all fit so far");
+        notes.add(vec![note(8, 5), note(7, 6), note(7, 7), note(7, 8)], &lookout);
+        let noted = notes.finish();
+        let kept: Vec<u64> = noted.under(0).map(|(_, note)| note.identity).collect();
+        assert_eq!((kept, noted.more), (vec![1, 4, 6, 7], true));
+    }
+
+    #[test]
+    fn a_record_noted_twice_is_one_and_its_live_copy_stands_for_it() {
+        let place = |source| Place { source, position: Position::default() };
+        let time = Timestamp::from_filetime(9);
+        let given = [(0, true), (2, false), (1, false)];
+        let notes = given.map(|(source, recovered)| Note::new(0, 7, 5, time, place(source), recovered));
+        let noted = Noted::new(notes.to_vec(), false);
+        let records: Vec<usize> = noted.since(0, 7, time).map(|(number, _)| number).collect();
+        assert_eq!(records, [0]);
+        let (first, copies) = noted.record(0).expect("the record");
+        assert_eq!((first.place().source, copies.len()), (1, 2));
+        assert!(noted.has(0, 7, 5) && !noted.has(0, 7, 6));
+    }
+}

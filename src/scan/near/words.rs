@@ -29,9 +29,8 @@ pub fn detail(
             let reason = unmet(compiled.clauses.get(near.stage), record, stage);
             match near.more {
                 0 => reason,
-                more => {
-                    format!("{reason}; {more} more events of this start do not meet stage {stage} either")
-                }
+                1 => format!("{reason}; nor is another event after this start"),
+                more => format!("{reason}; nor are {more} other events after this start"),
             }
         }
         NearKind::OutsideMaxspan => outside(compiled, near.ticks),
@@ -67,12 +66,16 @@ fn outside(compiled: &CompiledRule, ticks: i64) -> String {
 
 fn excluded(clauses: Option<&Clauses>, record: &dyn Record) -> String {
     let excluders = clauses.and_then(|clauses| clauses.excluders(record)).unwrap_or_default();
-    let told: Vec<String> = excluders
-        .iter()
-        .take(TOLD)
-        .map(|clause| format!("`{}`: {}", elided(&clause.text), values(&clause.met(record))))
-        .collect();
-    format!("excluded by {}{}", told.join(" and "), and_more(excluders.len()))
+    let mut told: Vec<String> = Vec::new();
+    for clause in &excluders {
+        let text = format!("`{}`: {}", elided(&clause.text), values(&clause.met(record)));
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    let more = and_more(told.len());
+    told.truncate(TOLD);
+    format!("excluded by {}{more}", told.join(" and "))
 }
 
 /// Which clauses of the stage the event does not meet, besides those that exclude.
