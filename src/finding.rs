@@ -2,6 +2,7 @@
 
 mod coverage;
 mod histogram;
+mod near;
 mod run;
 mod selected;
 
@@ -13,6 +14,7 @@ pub use coverage::{
     Absences, Blind, EventCoverage, HostCoverage, Need, Overlap, Period, Presence, Reach, Relation, earliest,
 };
 pub use histogram::Histogram;
+pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
 pub use run::{Case, Run};
 pub use selected::{Filtered, Selected, Window};
 
@@ -415,6 +417,8 @@ impl SourceReport {
 pub struct Outcome {
     /// The findings.
     pub findings: Vec<Finding>,
+    /// What was nearly found.
+    pub near: NearMisses,
     /// The rules that were run.
     pub rules: Vec<Arc<RuleInfo>>,
     /// Per source, sorted by name.

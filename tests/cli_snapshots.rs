@@ -7,7 +7,7 @@ use common::evql;
 #[test]
 fn a_finding_as_json() {
     let ran = evql(["scan", "samples/mshta", "-q", "--no-hash", "--format", "jsonl", "-o", "-"]).expect(0);
-    let finding = ran.json_lines().pop().expect("a finding");
+    let finding = common::found(ran.json_lines()).pop().expect("a finding");
     insta::assert_snapshot!(serde_json::to_string_pretty(&finding).expect("JSON"));
 }
 

@@ -212,7 +212,7 @@ fn bare(output: &BTreeMap<String, Vec<u8>>) -> Vec<Value> {
             _ => {}
         }
     }
-    let mut findings = common::json_lines(&String::from_utf8_lossy(&output["findings.jsonl"]));
+    let mut findings = common::found(common::json_lines(&String::from_utf8_lossy(&output["findings.jsonl"])));
     findings.iter_mut().for_each(strip);
     findings
 }

@@ -77,7 +77,7 @@ fn everything_is_accounted_for_and_nothing_good_is_lost() {
     let alone = findings(&[&temp.path().join("good")], &[]);
     assert!(!alone.is_empty());
     let ids = |list: &[Value]| list.iter().map(|f| at(f, "finding_id").clone()).collect::<Vec<_>>();
-    let with_bad = common::json_lines(&String::from_utf8_lossy(&files["findings.jsonl"]));
+    let with_bad = common::found(common::json_lines(&String::from_utf8_lossy(&files["findings.jsonl"])));
     assert_eq!(ids(&with_bad), ids(&alone));
 }
 

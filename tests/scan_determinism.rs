@@ -9,8 +9,15 @@ use common::{Ran, at, evql, findings, samples, tree};
 use serde_json::Value;
 
 /// Outputs that say nothing of the run itself.
-const STABLE: [&str; 6] =
-    ["findings.csv", "timeline.csv", "findings.jsonl", "timeline.jsonl", "evidence.csv", "problems.csv"];
+const STABLE: [&str; 7] = [
+    "findings.csv",
+    "timeline.csv",
+    "near_misses.csv",
+    "findings.jsonl",
+    "timeline.jsonl",
+    "evidence.csv",
+    "problems.csv",
+];
 
 fn scan_into(folder: &Path, paths: &[PathBuf], threads: &str) -> Ran {
     let mut arguments = vec!["scan".into(), "-j".into(), threads.into(), "-o".into(), folder.to_path_buf()];

@@ -17,7 +17,10 @@ fn scan(more: &[&str]) -> (Value, Vec<Value>) {
     let ran = evql(paths.iter().copied().chain(more.iter().copied()));
     assert!(matches!(ran.code, 0 | 2), "{}", ran.stderr);
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("an output");
-    (serde_json::from_str(&read("run.json")).expect("JSON"), json_lines(&read("findings.jsonl")))
+    (
+        serde_json::from_str(&read("run.json")).expect("JSON"),
+        common::found(json_lines(&read("findings.jsonl"))),
+    )
 }
 
 fn hosts(findings: &[Value]) -> Vec<String> {
@@ -134,7 +137,10 @@ fn listed(list: &[u8]) -> (Option<i32>, Vec<String>) {
     child.stdin.take().expect("a pipe").write_all(list).expect("written");
     let output = child.wait_with_output().expect("it ends");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let ids = json_lines(&text).iter().map(|finding| at(finding, "finding_id").to_string()).collect();
+    let ids = common::found(json_lines(&text))
+        .iter()
+        .map(|finding| at(finding, "finding_id").to_string())
+        .collect();
     (output.status.code(), ids)
 }
 

@@ -240,6 +240,9 @@ pub struct ScanArgs {
     /// Exit with 1 when there are findings.
     #[arg(long)]
     pub exit_code: bool,
+    /// Do not look for near misses: events that a rule almost matched.
+    #[arg(long)]
+    pub no_near_misses: bool,
     /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
     #[arg(long)]
     pub no_hash: bool,
@@ -274,7 +277,7 @@ pub struct CaseArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum FormatChoice {
-    /// findings.csv, timeline.csv, evidence.csv and problems.csv.
+    /// findings.csv, timeline.csv, near_misses.csv, evidence.csv, problems.csv and coverage.csv.
     Csv,
     /// findings.jsonl.
     Jsonl,

@@ -40,7 +40,11 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
         prepare(&folder)?;
     }
     let progress = evidence.progress(terminal);
-    let options_of_scan = ScanOptions { clock: clock(args.clock), pass: evidence.options.clone() };
+    let options_of_scan = ScanOptions {
+        clock: clock(args.clock),
+        pass: evidence.options.clone(),
+        near_misses: !args.no_near_misses,
+    };
     let damages = std::mem::take(&mut evidence.damages);
     let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);
     progress.finish();

@@ -27,6 +27,9 @@ pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Te
             terminal.note(format!("  and {} more", outcome.findings.len() - SHOWN));
         }
     }
+    if !outcome.near.counts.is_empty() {
+        terminal.note(near_misses(outcome));
+    }
     terminal.note(sources(outcome));
     older_copies(outcome).into_iter().for_each(|line| terminal.note(line));
     terminal.note("Not covered:");
@@ -47,6 +50,14 @@ fn place(folder: &Path, formats: &[Format]) -> String {
         Some(page) => format!("{}, and {files} files beside it", folder.join(page).display()),
         None => folder.display().to_string(),
     }
+}
+
+fn near_misses(outcome: &Outcome) -> String {
+    let near = &outcome.near;
+    let kinds: Vec<String> =
+        near.by_kind().into_iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+    let least = if near.more { "at least " } else { "" };
+    format!("Near misses: {least}{} ({})", near.total(), kinds.join(", "))
 }
 
 fn sources(outcome: &Outcome) -> String {

@@ -9,6 +9,9 @@ use super::record::Record;
 use super::script::Field;
 use super::value::text_of;
 
+/// What dumps call the field that an event's category stands in, whichever the schema takes for it.
+pub(super) const CATEGORY: &str = "category";
+
 /// A condition as it was written, down to its clauses.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Clauses {
@@ -49,6 +52,11 @@ impl Clause {
         Self { text, negated, filter }
     }
 
+    /// What answers it.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// Whether `record` satisfies it.
     pub fn holds(&self, record: &dyn Record) -> bool {
         self.filter.matches(record)
@@ -81,6 +89,14 @@ impl Clauses {
     pub fn relaxed(&self) -> Option<Filter> {
         let relaxed = self.relaxed_node();
         (self.negated() > 0).then(|| Filter::new(relaxed))
+    }
+
+    /// The clause that asks for the event's category; `any where …` has none.
+    pub fn category(&self) -> Option<&Clause> {
+        let Self::All(items) = self else { return None };
+        let Some(Self::One(first)) = items.first() else { return None };
+        let uses = first.filter.uses();
+        matches!(uses.as_slice(), [used] if &*used.field.name == CATEGORY).then_some(first)
     }
 
     /// How many negated clauses it has.

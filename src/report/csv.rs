@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::escape::csv_cell;
-use super::{findings, timeline};
+use super::{findings, near, timeline};
 use crate::finding::{Outcome, SourceKind};
 
 /// Rules named in a row of `coverage.csv`, at most.
@@ -40,6 +40,18 @@ pub fn write_timeline(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
     let mut table = Table::new(names(timeline::COLUMNS), options, out)?;
     for row in timeline::rows(outcome) {
         table.row(timeline::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
+    }
+    table.finish()
+}
+
+/// Writes `near_misses.csv`: how many there are of each rule and kind, then those that are listed. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_near_misses(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Table::new(names(near::COLUMNS), options, out)?;
+    for row in near::rows(outcome) {
+        table.row(near::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
     }
     table.finish()
 }

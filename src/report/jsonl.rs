@@ -6,18 +6,22 @@ use serde_json::{Map, Value, json};
 
 use super::subject::Subject;
 use super::timeline;
-use crate::finding::{EvidenceEvent, Finding, Outcome, Threat};
+use crate::finding::{EvidenceEvent, Finding, NearCount, NearMiss, Outcome, RuleInfo, Threat};
 use crate::time::TICKS_PER_MILLI;
 
 /// The version of the objects in `findings.jsonl`; a key renamed, removed or given another meaning raises it.
 pub const SCHEMA: i64 = 1;
 
-/// Writes `findings.jsonl`: one object per finding, in the outcome's order, `\n` after each.
+/// Writes `findings.jsonl`: one object per finding, in the outcome's order, then one per rule and kind of near miss with their number, then one per near
+/// miss that is listed; `\n` after each.
 ///
 /// # Errors
 /// What `out` says.
 pub fn write_findings(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    outcome.findings.iter().try_for_each(|finding| write_line(&finding_object(finding), out))
+    let near = &outcome.near;
+    outcome.findings.iter().try_for_each(|finding| write_line(&finding_object(finding), out))?;
+    near.counts.iter().try_for_each(|count| write_line(&count_object(count, near.more), out))?;
+    near.listed.iter().try_for_each(|miss| write_line(&near_miss_object(miss), out))
 }
 
 /// Writes `timeline.jsonl`: the rows of `timeline.csv` under the same names, with numbers as numbers and nothing cut, and `timestamp` in microseconds
@@ -43,11 +47,10 @@ pub fn write_timeline(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> 
 pub fn finding_object(finding: &Finding) -> Value {
     let rule = &finding.rule;
     json!({
+        "type": "finding",
         "schema": SCHEMA,
         "finding_id": finding.id,
-        "rule": {
-            "id": rule.id, "name": rule.name, "version": rule.version, "sha256": rule.sha256, "origin": rule.origin,
-        },
+        "rule": rule_head(rule),
         "severity": finding.severity.as_str(),
         "risk_score": rule.risk_score,
         "host": {"name": finding.host},
@@ -58,6 +61,44 @@ pub fn finding_object(finding: &Finding) -> Value {
         "threat": finding.threats.iter().map(threat).collect::<Vec<_>>(),
         "notes": finding.notes,
         "events": finding.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
+    })
+}
+
+/// The object of one near miss: the head of a finding's, the reason, and the events that are there.
+pub fn near_miss_object(miss: &NearMiss) -> Value {
+    let nearly = &miss.nearly;
+    json!({
+        "type": "near_miss",
+        "schema": SCHEMA,
+        "near_miss_id": nearly.id,
+        "rule": rule_head(&nearly.rule),
+        "kind": miss.kind.as_str(),
+        "detail": miss.detail,
+        "host": {"name": nearly.host},
+        "user": head(nearly, "user.", &["domain", "name"]),
+        "process": process(nearly),
+        "clock": nearly.clock.as_str(),
+        "delta_ms": nearly.delta_ticks.map(|ticks| ticks.div_euclid(TICKS_PER_MILLI)),
+        "events": nearly.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
+    })
+}
+
+/// How many near misses of one kind a rule has; `more` says that there may be more.
+fn count_object(count: &NearCount, more: bool) -> Value {
+    json!({
+        "type": "near_miss_count",
+        "schema": SCHEMA,
+        "rule": rule_head(&count.rule),
+        "kind": count.kind.as_str(),
+        "count": count.count,
+        "listed": count.listed,
+        "at_least": more,
+    })
+}
+
+fn rule_head(rule: &RuleInfo) -> Value {
+    json!({
+        "id": rule.id, "name": rule.name, "version": rule.version, "sha256": rule.sha256, "origin": rule.origin,
     })
 }
 

@@ -8,6 +8,7 @@ pub mod findings;
 mod folder;
 pub mod html;
 pub mod jsonl;
+pub mod near;
 pub mod run;
 pub mod scope;
 pub mod subject;
@@ -28,7 +29,7 @@ use html::HtmlOptions;
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// `findings.csv`, `timeline.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
+    /// `findings.csv`, `timeline.csv`, `near_misses.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
     Csv,
     /// `findings.jsonl`.
     Jsonl,
@@ -55,7 +56,14 @@ impl Format {
     /// The files this format is in a folder; the first is the one a stream carries.
     pub fn files(self) -> &'static [&'static str] {
         match self {
-            Self::Csv => &["findings.csv", "timeline.csv", "evidence.csv", "problems.csv", "coverage.csv"],
+            Self::Csv => &[
+                "findings.csv",
+                "timeline.csv",
+                "near_misses.csv",
+                "evidence.csv",
+                "problems.csv",
+                "coverage.csv",
+            ],
             Self::Jsonl => &["findings.jsonl"],
             Self::Html => &["report.html"],
             Self::Timesketch => &["timeline.jsonl"],
@@ -102,6 +110,7 @@ fn write_file(
     match name {
         "findings.csv" => csv::write_findings(outcome, options.csv, out),
         "timeline.csv" => csv::write_timeline(outcome, options.csv, out),
+        "near_misses.csv" => csv::write_near_misses(outcome, options.csv, out),
         "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
         "problems.csv" => csv::write_problems(outcome, options.csv, out),
         "coverage.csv" => csv::write_coverage(outcome, options.csv, out),

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::coverage;
 use crate::finding::{
-    Damage, HostCoverage, Need, Outcome, Presence, RuleInfo, Run, SourceKind, SourceReport, Status,
+    Damage, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo, Run, SourceKind,
+    SourceReport, Status,
 };
 use crate::hash::sha256;
 use crate::time::Timestamp;
@@ -72,6 +73,7 @@ pub fn write(
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
         "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
         "coverage": coverage_object(outcome),
+        "near_misses": near_object(outcome),
         "problems": outcome.damages.iter().map(damage_object).collect::<Vec<_>>(),
         "limits": {
             "html_findings": limits.html_findings,
@@ -195,6 +197,19 @@ fn presence_object(host: &HostCoverage, need: &Need) -> Option<Value> {
         "first": text(event.and_then(|event| event.first)), "last": text(event.and_then(|event| event.last)),
         "absent_periods": periods, "more_absent_periods": presence.more(),
     }))
+}
+
+fn near_object(outcome: &Outcome) -> Value {
+    let near = &outcome.near;
+    let counts = near.counts.iter().map(|count| {
+        json!({
+            "rule_id": count.rule.id, "kind": count.kind.as_str(), "count": count.count, "listed": count.listed,
+        })
+    });
+    json!({
+        "looked_for": near.looked_for, "at_least": near.more, "counts": counts.collect::<Vec<_>>(),
+        "listed_per_rule": LISTED_PER_RULE, "listed_at_most": LISTED,
+    })
 }
 
 fn damage_object(damage: &Damage) -> Value {

@@ -1,4 +1,4 @@
-//! The timeline's rows and columns, one row per finding and event: one table that `timeline.csv` and `timeline.jsonl` both print. It writes no file.
+//! The timeline's rows and columns, one row per finding, or near miss, and event: one table that `timeline.csv` and `timeline.jsonl` both print. It writes no file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::cell::{Cell, Column};
 use super::escape::truncated;
 use super::scope::Scope;
 use super::subject::{self, Subject};
-use crate::finding::{EvidenceEvent, Finding, Outcome};
+use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome};
 use crate::time::Timestamp;
 
 /// The version of the header below; any change of a name, of the order or of a meaning raises it.
@@ -15,14 +15,16 @@ pub const SCHEMA: i64 = 1;
 /// Longest `message`, in bytes.
 const MESSAGE_LIMIT: usize = 290;
 
-/// One event under one finding. An event under two findings has two rows.
+/// One event under one finding or near miss. An event under two of them has two rows.
 pub struct Row<'a> {
-    /// The finding.
+    /// The finding, or what a near miss nearly is.
     pub finding: &'a Finding,
+    /// The near miss.
+    pub near: Option<&'a NearMiss>,
     /// The event.
     pub event: &'a EvidenceEvent,
     subject: Subject<'a>,
-    hosts_seen: usize,
+    hosts_seen: Option<usize>,
 }
 
 impl Row<'_> {
@@ -32,15 +34,23 @@ impl Row<'_> {
     }
 }
 
-/// The rows of all findings by (datetime, host, record id, finding).
+/// The rows of all findings and listed near misses by (datetime, host, record id, finding).
 pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     let prevalence = Prevalence::of(outcome);
     let mut rows: Vec<Row> = Vec::new();
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
-            rows.push(Row { finding, event, subject, hosts_seen: prevalence.hosts(subject, event) });
+            let hosts_seen = Some(prevalence.hosts(subject, event));
+            rows.push(Row { finding, near: None, event, subject, hosts_seen });
         }
+    }
+    for near in &outcome.near.listed {
+        let finding = &near.nearly;
+        rows.extend(finding.present().map(|event| {
+            let subject = Subject::of(finding, event);
+            Row { finding, near: Some(near), event, subject, hosts_seen: None }
+        }));
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
     rows
@@ -86,8 +96,8 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("datetime", |row| Cell::Time(row.event.timestamp)),
     column("timestamp_desc", |row| Cell::text(subject::kind(row.event))),
     column("message", |row| Cell::text(message(row))),
-    column("severity", |row| Cell::text(row.finding.severity.as_str())),
-    column("row_type", |_| Cell::text("evidence")),
+    column("severity", |row| Cell::text(severity(row))),
+    column("row_type", |row| Cell::text(if row.near.is_some() { "near_miss" } else { "evidence" })),
     column("finding_id", |row| Cell::text(&*row.finding.id)),
     column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
     column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
@@ -114,7 +124,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("sha256", |row| Cell::text(row.subject.text("process.hash.sha256"))),
     column("original_file_name", |row| Cell::text(row.subject.text("process.pe.original_file_name"))),
     column("attack", |row| Cell::list(subject::attack_ids(row.finding))),
-    column("hosts_seen", |row| Cell::count(row.hosts_seen)),
+    column("hosts_seen", |row| row.hosts_seen.map_or(Cell::Empty, Cell::count)),
     column("event_id", |row| Cell::Int(i64::from(row.event.event_id))),
     column("provider", |row| Cell::text(row.event.text("event.provider"))),
     column("channel", |row| Cell::text(&*row.event.channel)),
@@ -134,21 +144,28 @@ pub fn message(row: &Row) -> String {
     let (event, subject) = (row.event, row.subject);
     let who = format!(
         "[{}] {} on {}",
-        row.finding.severity.as_str(),
+        row.near.map_or(severity(row), |_| "near miss"),
         or_unknown(subject.process()),
         event.computer
     );
     let user = subject.user();
     let who = if user.is_empty() { who } else { format!("{who} ({user})") };
-    let what = format!("{who} {}{}", deed(row), since_start(row));
+    let reason = row.near.map_or_else(String::new, |near| format!(" ({})", near.detail));
+    let what = format!("{who} {}{}{reason}", deed(row), since_start(row));
     let record = event.record_id.map_or_else(String::new, |id| format!("record {id}, "));
-    let tail = format!(" [{record}finding {}]", row.finding.id.chars().take(12).collect::<String>());
+    let kind = if row.near.is_some() { "near miss" } else { "finding" };
+    let tail = format!(" [{record}{kind} {}]", row.finding.id.chars().take(12).collect::<String>());
     let room = MESSAGE_LIMIT.saturating_sub(tail.len());
     if what.len() <= room {
         return what + &tail;
     }
     let kept = what.get(..what.floor_char_boundary(room.saturating_sub('…'.len_utf8()))).unwrap_or_default();
     format!("{}…{}", kept, truncated(&tail, MESSAGE_LIMIT, "shortened"))
+}
+
+/// The finding's; a near miss has none.
+fn severity(row: &Row) -> &'static str {
+    if row.near.is_some() { "" } else { row.finding.severity.as_str() }
 }
 
 fn deed(row: &Row) -> String {
@@ -202,6 +219,9 @@ pub fn scope(event: &EvidenceEvent) -> &'static str {
 
 fn tags(row: &Row) -> Vec<String> {
     let mut tags = subject::attack_ids(row.finding);
-    tags.push(format!("severity:{}", row.finding.severity.as_str()));
+    tags.push(match row.near {
+        Some(near) => format!("near_miss:{}", near.kind.as_str()),
+        None => format!("severity:{}", severity(row)),
+    });
     tags
 }

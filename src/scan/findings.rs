@@ -57,7 +57,8 @@ impl Findings<'_> {
         finding
     }
 
-    fn event(&self, candidate: &Candidate) -> EvidenceEvent {
+    /// What a report is told of `candidate`.
+    pub fn event(&self, candidate: &Candidate) -> EvidenceEvent {
         let event = &candidate.event;
         let source = |ordinal: u32| self.sources.get(ordinal as usize);
         let own = candidate.order.place().source;

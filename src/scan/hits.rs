@@ -57,6 +57,15 @@ pub fn matches(
     first_filter: usize,
     candidates: &[Candidate],
 ) -> Vec<(JoinKey, Match<usize, usize>)> {
+    answers(program, hits(program, first_filter, candidates))
+}
+
+/// The hits of `program` among `candidates`, each under its join keys, in the order of the candidates.
+pub fn hits(
+    program: &Program,
+    first_filter: usize,
+    candidates: &[Candidate],
+) -> Vec<(JoinKey, Hit<usize, usize>)> {
     let stages = program.stages().len();
     let mut hits = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
@@ -67,7 +76,7 @@ pub fn matches(
             hits.extend(keys.into_iter().map(|key| (key, Hit { stage, order: index, time, payload: index })));
         }
     }
-    answers(program, hits)
+    hits
 }
 
 /// The join keys under which `record` takes part in `program`'s stage number `stage`; an event query has one for all.

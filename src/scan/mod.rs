@@ -1,5 +1,6 @@
 //! The conductor: the only room that sees the whole path from bytes to findings. It prints nothing and writes no file.
 
+mod again;
 mod answers;
 mod coverage;
 mod export;
@@ -7,6 +8,7 @@ mod findings;
 mod hits;
 pub mod inspect;
 mod ledger;
+mod near;
 mod observer;
 mod order;
 mod overlap;
@@ -16,6 +18,7 @@ mod reach;
 mod rule_set;
 mod select;
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
@@ -31,12 +34,14 @@ pub use select::Selection;
 
 use crate::eql::Scratch;
 use crate::error::Result;
-use crate::finding::{Clock, Damage, Outcome};
+use crate::finding::{Clock, Damage, NearMisses, Outcome};
 use crate::input::{Seen, Source};
 use crate::sysmon::Event;
 
+use again::Again;
 use findings::Findings;
 use hits::{Candidate, matches, merge};
+use near::{Lookout, Misses, Note, Notes};
 use pass::{At, Worker, pass};
 use reach::reach;
 
@@ -47,6 +52,8 @@ pub struct ScanOptions {
     pub clock: Clock,
     /// How the evidence is read.
     pub pass: PassOptions,
+    /// Whether near misses are looked for.
+    pub near_misses: bool,
 }
 
 /// Runs `rules` over all `sources` together. `damages` are those met while the sources were listed; they stand with the others in the outcome. When
@@ -62,27 +69,41 @@ pub fn scan(
     observer: &dyn Observer,
     interrupt: &AtomicBool,
 ) -> Result<Outcome> {
+    let lookout = options.near_misses.then(|| Lookout::new(rules, &options.pass.mapping));
+    let picker = Picker { rules, lookout: lookout.as_ref(), clock: options.clock };
     let mut candidates = Vec::new();
-    let picker = Picker { rules, clock: options.clock };
+    let mut notes = Notes::default();
     let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |given| {
-        candidates.extend(given);
+        picker.sort_out(given, &mut candidates, &mut notes);
         ControlFlow::Continue(())
     })?;
     let candidates = merge(candidates);
     let makes = Findings { candidates: &candidates, sources: &read.sources, clock: options.clock };
     let mut found = Vec::new();
+    let mut used = Vec::new();
     for (number, compiled) in rules.rules().iter().enumerate() {
+        let mut own = HashSet::new();
         for (key, matched) in matches(&compiled.program, compiled.first_filter, &candidates) {
+            own.extend(matched.present().map(|event| event.payload));
             let last = matched.present().map(|event| event.payload).max();
             found.push((last, number, makes.finding(compiled, &key, &matched)));
         }
+        used.push(own);
     }
+    let near = match &lookout {
+        Some(lookout) => {
+            let again = Again::new(sources, &options.pass, interrupt);
+            Misses { rules, lookout, makes: &makes, hosts: &read.hosts, again }.find(notes, used)?
+        }
+        None => NearMisses::default(),
+    };
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
     read.damages.extend(damages);
     read.damages.sort();
     let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
         findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
+        near,
         rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
         sources: read.sources,
         hosts: read.hosts,
@@ -95,26 +116,70 @@ pub fn scan(
     })
 }
 
-/// Picks the events that satisfy a stage of a rule.
+/// Picks the events that satisfy a stage of a rule, and notes those that come near one.
 struct Picker<'a> {
     rules: &'a RuleSet,
+    lookout: Option<&'a Lookout>,
     clock: Clock,
 }
 
-impl Worker for Picker<'_> {
-    type Scratch = Scratch;
-    type Out = Candidate;
+/// What a thread keeps from event to event.
+#[derive(Default)]
+struct Desk {
+    filters: Scratch,
+    /// Of the piece that is being read.
+    notes: Vec<Note>,
+}
 
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
+/// What comes of a piece.
+enum Picked {
+    /// An event that satisfies a stage.
+    Hit(Box<Candidate>),
+    /// What came near.
+    Near(Vec<Note>),
+}
+
+impl Picker<'_> {
+    /// Adds what was picked of one piece to what there is.
+    fn sort_out(&self, given: Vec<Picked>, candidates: &mut Vec<Candidate>, notes: &mut Notes) {
+        for picked in given {
+            match (picked, self.lookout) {
+                (Picked::Hit(candidate), lookout) => {
+                    notes.open(lookout.iter().flat_map(|lookout| lookout.opened_by(&candidate)));
+                    candidates.push(*candidate);
+                }
+                (Picked::Near(given), Some(lookout)) => notes.add(given, lookout),
+                (Picked::Near(_), None) => {}
+            }
+        }
+    }
+}
+
+impl Worker for Picker<'_> {
+    type Scratch = Desk;
+    type Out = Picked;
+
+    fn scratch(&self) -> Desk {
+        Desk::default()
     }
 
-    fn wants(&self, _scratch: &mut Scratch, seen: &Seen<'_>) -> bool {
+    fn wants(&self, _desk: &mut Desk, seen: &Seen<'_>) -> bool {
         self.rules.wants(seen.event_id)
     }
 
-    fn event(&self, scratch: &mut Scratch, event: &Event, at: At<'_>) -> Option<Candidate> {
-        let filters = self.rules.filters().matching(event, scratch);
-        (!filters.is_empty()).then(|| Candidate::new(event.clone(), filters.to_vec(), at.place, self.clock))
+    fn event(&self, desk: &mut Desk, event: &Event, at: At<'_>) -> Option<Picked> {
+        let filters = self.lookout.map_or(self.rules.filters(), Lookout::filters);
+        let mut satisfied = filters.matching(event, &mut desk.filters);
+        if let Some(lookout) = self.lookout {
+            lookout.note(event, at.place, self.clock, satisfied, &mut desk.notes);
+            satisfied = lookout.stages_among(satisfied);
+        }
+        (!satisfied.is_empty()).then(|| {
+            Picked::Hit(Box::new(Candidate::new(event.clone(), satisfied.to_vec(), at.place, self.clock)))
+        })
+    }
+
+    fn part(&self, desk: &mut Desk, _source: &Source) -> Option<Picked> {
+        (!desk.notes.is_empty()).then(|| Picked::Near(std::mem::take(&mut desk.notes)))
     }
 }

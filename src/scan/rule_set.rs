@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::eql::{self, Diagnostic, FieldId, FilterSet, Program, Schema, Type};
+use crate::eql::{self, Clauses, Diagnostic, FieldId, FilterSet, Program, Schema, Type};
 use crate::rules::Rule;
 use crate::sysmon::{self, EventOutline, SysmonSchema};
 
@@ -13,6 +13,8 @@ pub struct CompiledRule {
     pub rule: Rule,
     /// Its query, compiled.
     pub program: Program,
+    /// The clauses of each stage of the program, to say why an event does not satisfy it.
+    pub clauses: Vec<Clauses>,
     /// The number of its first stage among all filters of the set.
     pub first_filter: usize,
 }
@@ -34,6 +36,12 @@ pub fn compile(query: &str, category: Option<&str>) -> Result<Program, Vec<Diagn
     eql::compile(&statement, &CategorySchema { category })
 }
 
+/// The clauses of `rule`'s query; none when it does not compile, as a rule with a program does.
+fn clauses(rule: &Rule) -> Vec<Clauses> {
+    let schema = CategorySchema { category: rule.event_category_override.as_deref() };
+    eql::parse(&rule.query).and_then(|statement| eql::clauses(&statement, &schema)).unwrap_or_default()
+}
+
 impl RuleSet {
     /// The set of these rules and programs, run under `options`.
     pub fn new(rules: Vec<(Rule, Program)>, options: &sysmon::Options) -> Self {
@@ -41,7 +49,8 @@ impl RuleSet {
         let rules: Vec<CompiledRule> = rules
             .into_iter()
             .map(|(rule, program)| {
-                let compiled = CompiledRule { rule, program, first_filter };
+                let clauses = clauses(&rule);
+                let compiled = CompiledRule { rule, program, clauses, first_filter };
                 first_filter += compiled.program.stages().len();
                 compiled
             })

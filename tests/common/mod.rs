@@ -55,7 +55,12 @@ pub fn findings(paths: &[&Path], more: &[&str]) -> Vec<Value> {
     arguments.extend(more.iter().map(AsRef::<std::ffi::OsStr>::as_ref));
     let ran = evql(arguments);
     assert!(matches!(ran.code, 0 | 2 | 4), "exit code {}: {}", ran.code, ran.stderr);
-    ran.json_lines()
+    found(ran.json_lines())
+}
+
+/// The findings among the lines of `findings.jsonl`.
+pub fn found(lines: Vec<Value>) -> Vec<Value> {
+    lines.into_iter().filter(|line| line["type"] == "finding").collect()
 }
 
 /// JSON lines as values.
@@ -127,7 +132,7 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
         mapping,
         selected: evql::finding::Selected::default(),
     };
-    let options = scan::ScanOptions { clock, pass };
+    let options = scan::ScanOptions { clock, pass, near_misses: true };
     let calm = std::sync::atomic::AtomicBool::new(false);
     scan::scan(&walked.sources, walked.damages, &set, &options, &scan::Unobserved, &calm).expect("a scan")
 }

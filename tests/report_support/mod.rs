@@ -185,6 +185,7 @@ fn outcome(
 ) -> Outcome {
     Outcome {
         findings,
+        near: NearMisses::default(),
         rules: vec![rule(Severity::Medium)],
         sources,
         hosts,

@@ -3,7 +3,7 @@
 use super::Compiler;
 use super::stages::mandatory;
 use crate::eql::ast::{Comparison, EventFilter, Expr, ExprKind, Key, Query, Statement, Term};
-use crate::eql::clauses::{Clause, Clauses};
+use crate::eql::clauses::{CATEGORY, Clause, Clauses};
 use crate::eql::diagnostic::Diagnostic;
 use crate::eql::filter::{Atom, Filter, Node};
 use crate::eql::record::{Schema, Type};
@@ -54,7 +54,7 @@ impl Compiler<'_> {
         let mut all = Vec::new();
         if let Some(category) = &filter.category {
             let field =
-                Field { id: self.schema.category_field(), kind: Type::Keyword, name: "category".into() };
+                Field { id: self.schema.category_field(), kind: Type::Keyword, name: CATEGORY.into() };
             let node = Node::Leaf(Atom::Field(field, Test::text(&category.node, false)));
             all.push(Clauses::One(Clause::new(category.node.clone(), false, Filter::new(node))));
         }

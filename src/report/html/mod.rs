@@ -6,6 +6,7 @@
 mod chart;
 mod coverage;
 mod detail;
+mod near;
 mod patterns;
 mod summary;
 pub(super) mod words;
@@ -20,6 +21,7 @@ use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Vou
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
+use near::Near;
 use patterns::{Group, Indicator, Technique};
 use summary::{SeverityCount, Summary};
 pub use summary::{not_covered, verdict};
@@ -82,6 +84,7 @@ struct Page<'a> {
     techniques: Vec<Technique>,
     list: Limited<Card<'a>>,
     cards: Limited<Card<'a>>,
+    near: Near<'a>,
 }
 
 impl<'a> Page<'a> {
@@ -105,6 +108,7 @@ impl<'a> Page<'a> {
             techniques: patterns::techniques(outcome),
             cards,
             list: Limited::of(ranked, LIST_LIMIT),
+            near: Near::of(outcome),
         }
     }
 
