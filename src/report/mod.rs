@@ -9,7 +9,6 @@ mod folder;
 pub mod html;
 pub mod jsonl;
 pub mod run;
-pub mod scope;
 pub mod subject;
 pub mod timeline;
 

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(ids, ["T1218", "T1218.005"]);
         assert_eq!(rule.timestamp_override.as_deref(), Some("event.ingested"));
         assert_eq!(rule.tiebreaker_field.as_deref(), Some("event.sequence"));
-        assert_eq!(rule.event_category_override.as_deref(), Some("kind"));
+        assert_eq!(rule.info.category_field.as_deref(), Some("kind"));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         ] {
             let files = Folder::new(&[("a.toml", &text)]).load("a.toml");
             let rule = files.rules.first().unwrap_or_else(|| panic!("no rule: {files:?}"));
-            let rendered = rule.render(&parse(&rule.query).expect_err("a wrong query"));
+            let rendered = rule.render(&parse(&rule.info.query).expect_err("a wrong query"));
             assert!(rendered.contains(&format!("a.toml{place}")), "{place}: {rendered}");
         }
     }

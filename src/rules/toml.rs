@@ -147,17 +147,17 @@ impl RuleFile {
             risk_score: table.risk_score.unwrap_or_else(|| usual_risk(severity)),
             tags: table.tags,
             threats,
+            query: query.into_inner(),
+            category_field: table.event_category_override,
             sha256: sha256(text.as_bytes()),
             origin: origin.to_owned(),
         };
         Some(Rule {
             info: Arc::new(info),
-            query: query.into_inner(),
             query_origin,
             programs,
             timestamp_override: table.timestamp_override,
             tiebreaker_field: table.tiebreaker_field,
-            event_category_override: table.event_category_override,
         })
     }
 }

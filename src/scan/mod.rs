@@ -6,11 +6,13 @@ mod export;
 mod findings;
 mod hits;
 pub mod inspect;
+mod judge;
 mod ledger;
 mod observer;
 mod order;
 mod overlap;
 mod pass;
+mod prevalence;
 mod query;
 mod reach;
 mod rule_set;
@@ -22,9 +24,11 @@ use std::sync::atomic::AtomicBool;
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use export::{ExportOptions, Exported, export};
 pub use inspect::{Inspection, inspect};
+pub use judge::judge;
 pub use ledger::Read;
 pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
+pub use prevalence::{groups, weigh as weigh_prevalence};
 pub use query::{Answer, measures_time, query, query_documents};
 pub use rule_set::{CompiledRule, RuleSet, compile};
 pub use select::Selection;
@@ -80,9 +84,14 @@ pub fn scan(
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
     read.damages.extend(damages);
     read.damages.sort();
+    let mut findings: Vec<_> = found.into_iter().map(|(_, _, finding)| finding).collect();
+    judge(&mut findings, read.hosts.len());
     let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
-        findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
+        groups: groups(&findings),
+        findings,
+        suppressed: Vec::new(),
+        allow_lists: Vec::new(),
         rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
         sources: read.sources,
         hosts: read.hosts,

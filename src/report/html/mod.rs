@@ -16,11 +16,11 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::subject;
-use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport};
+use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Suppressed};
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
-use patterns::{Group, Indicator, Technique};
+use patterns::{Indicator, Pattern, Technique};
 use summary::{SeverityCount, Summary};
 pub use summary::{not_covered, verdict};
 
@@ -77,7 +77,8 @@ struct Page<'a> {
     coverage: Coverage<'a>,
     histogram: Option<Histogram>,
     lanes: Option<Lanes>,
-    groups: Limited<Group<'a>>,
+    groups: Limited<Pattern<'a>>,
+    suppressed: Limited<&'a Suppressed>,
     indicators: Limited<Indicator>,
     techniques: Vec<Technique>,
     list: Limited<Card<'a>>,
@@ -100,7 +101,8 @@ impl<'a> Page<'a> {
             coverage: Coverage::of(outcome),
             histogram: Histogram::of(outcome),
             lanes: Lanes::of(outcome),
-            groups: Limited::of(patterns::groups(outcome, &cards.shown), PATTERN_LIMIT),
+            groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
+            suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
             indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
             techniques: patterns::techniques(outcome),
             cards,
