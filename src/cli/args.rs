@@ -49,6 +49,11 @@ pub enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Check allow-lists, and say what they would set aside.
+    Allow {
+        #[command(subcommand)]
+        command: AllowCommand,
+    },
     /// Print the fields a rule can use, and which Sysmon events supply them.
     Fields(FieldsArgs),
     /// Write every Sysmon event of the evidence as an ECS document, one JSON object per line.
@@ -223,6 +228,9 @@ pub struct ScanArgs {
     pub evidence: EvidenceArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    /// An allow-list (TOML): findings that its entries describe are set aside, listed with the reason; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub allow: Vec<PathBuf>,
     /// The folder for the outputs (made if need be), or `-` to stream one format to standard output [default: evql-<UTC time>].
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -382,6 +390,19 @@ pub enum RulesCommand {
         rule: String,
         #[command(flatten)]
         rules: RuleArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AllowCommand {
+    /// Say whether an allow-list is right and what of it has expired; with a run, which of its findings each entry describes.
+    Check {
+        /// The allow-list.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// A folder that a scan wrote, with findings.jsonl in it.
+        #[arg(value_name = "RUN_DIR")]
+        run: Option<PathBuf>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The front door: arguments in, one conductor's answer out, as an exit code. No matching and no formatting happens here.
 
+mod allow;
 mod archives;
 mod args;
 mod explain;
@@ -8,6 +9,7 @@ mod fields;
 mod inspect;
 mod query;
 mod rules;
+mod run_folder;
 mod scan;
 mod setup;
 mod summary;
@@ -70,6 +72,7 @@ fn dispatch() -> Exit {
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
         Command::Rules { command } => rules::run(&command, terminal),
+        Command::Allow { command } => allow::run(&command, terminal),
         Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),

@@ -1,4 +1,4 @@
-//! Rule files → rules: Elastic's TOML layout, plain `.eql` files and the rules built in. It compiles no query; whoever has a schema does.
+//! Rule files → rules: Elastic's TOML layout, plain `.eql` files and the rules built in; allow-lists → their entries. It compiles no query; whoever has a schema does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::eql::{Diagnostic, Origin, render};
 use crate::finding::{RuleInfo, Severity, Technique};
 
+mod allow;
 mod builtin;
 mod files;
 mod plain;
 mod toml;
 
+pub use allow::{AllowList, Condition, Entry, read as read_allow_list};
 pub use builtin::builtin;
 pub use files::{RuleFiles, Skipped, load};
 

@@ -1,7 +1,9 @@
 //! The conductor: the only room that sees the whole path from bytes to findings. It prints nothing and writes no file.
 
+mod allow;
 mod answers;
 mod coverage;
+mod document;
 mod export;
 mod findings;
 mod hits;
@@ -21,7 +23,9 @@ mod select;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
+pub use allow::{AllowSet, suppress};
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
+pub use document::DocumentRecord;
 pub use export::{ExportOptions, Exported, export};
 pub use inspect::{Inspection, inspect};
 pub use judge::judge;
@@ -30,7 +34,7 @@ pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
 pub use prevalence::{groups, weigh as weigh_prevalence};
 pub use query::{Answer, measures_time, query, query_documents};
-pub use rule_set::{CompiledRule, RuleSet, compile};
+pub use rule_set::{CompiledRule, RuleSet, clauses, compile};
 pub use select::Selection;
 
 use crate::eql::Scratch;
