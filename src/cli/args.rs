@@ -44,6 +44,9 @@ pub enum Command {
     Query(QueryArgs),
     /// Show how a query is read: its tokens, its syntax tree and the compiled program.
     Explain(ExplainArgs),
+    /// Tell why something is a finding, clause by clause, or why a process is none.
+    #[command(name = "explain-finding", override_usage = EXPLAIN_FINDING_USAGE)]
+    ExplainFinding(ExplainFindingArgs),
     /// List rules, check them against what Sysmon can answer, explain one.
     Rules {
         #[command(subcommand)]
@@ -360,6 +363,27 @@ pub struct ExplainArgs {
     /// The EQL query.
     #[arg(value_name = "EQL")]
     pub query: String,
+}
+
+const EXPLAIN_FINDING_USAGE: &str = "evql explain-finding [--json] <ID> <RUN_DIR>
+       evql explain-finding [OPTIONS] --guid <GUID> [--host <HOST>] <PATH>...";
+
+#[derive(Debug, Args)]
+pub struct ExplainFindingArgs {
+    /// The ProcessGuid of a process: PATHs are evidence, and every rule is asked of what that process did. Without it the two PATHs are the id of a
+    /// finding (or its beginning) and the folder of the scan that found it.
+    #[arg(long, value_name = "GUID")]
+    pub guid: Option<String>,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Which clock orders events and measures spans.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

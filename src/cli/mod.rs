@@ -4,6 +4,7 @@ mod allow;
 mod archives;
 mod args;
 mod explain;
+mod explain_finding;
 mod export;
 mod fields;
 mod inspect;
@@ -71,6 +72,7 @@ fn dispatch() -> Exit {
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
+        Command::ExplainFinding(args) => explain_finding::run(&args, terminal),
         Command::Rules { command } => rules::run(&command, terminal),
         Command::Allow { command } => allow::run(&command, terminal),
         Command::Fields(args) => fields::run(&args, terminal),

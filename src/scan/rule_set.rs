@@ -38,7 +38,7 @@ pub fn compile(query: &str, category: Option<&str>) -> Result<Program, Vec<Diagn
 ///
 /// # Errors
 /// All that is wrong with the query.
-pub fn clauses(query: &str, category: Option<&str>) -> Result<Vec<Clauses>, Vec<Diagnostic>> {
+pub fn stage_clauses(query: &str, category: Option<&str>) -> Result<Vec<Clauses>, Vec<Diagnostic>> {
     eql::clauses(&eql::parse(query)?, &CategorySchema { category })
 }
 
