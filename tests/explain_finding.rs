@@ -36,8 +36,13 @@ fn a_finding_is_told_clause_by_clause() {
         "  ✓ event.code == \"1\"",
         "      event.code is 1",
         "Stage 2, event: event 3, record 48226, 2024-03-04T09:12:04.999751+00:00 on ws01.corp.example",
-        "    ✗ or process.name : \"MSBuild.exe\"",
-        "        process.name is mshta.exe",
+        // The first of three alternatives holds; the second asks for MSBuild.exe and an address, which this one has.
+        "  ✓ one of",
+        "    ✗ all of",
+        "      ✗ process.name : \"MSBuild.exe\"",
+        "          process.name is mshta.exe",
+        "      ✓ destination.ip != \"127.0.0.1\"",
+        "          destination.ip is 203.0.113.10",
         "      dns.question.name has no value",
         "The same in all events: process.entity_id is {3a5f1601-9063-65e5-c269-010000000000}",
         "From the first event to the last: 1091 ms by the clock `created`; the rule allows 300000 ms",
@@ -49,15 +54,28 @@ fn a_finding_is_told_clause_by_clause() {
         evql(["explain-finding".as_ref(), "dc93".as_ref(), out.as_os_str(), "--json".as_ref()]).expect(0);
     let object: Value = serde_json::from_str(&object.stdout).expect("JSON");
     assert_eq!(at(&object, "explanation.maxspan_ms"), 300_000);
-    let clauses = at(&object, "explanation.stages.0.clauses").as_array().expect("clauses");
-    assert!(clauses.iter().all(|clause| clause["holds"] == true), "{clauses:?}");
+    let clauses = at(&object, "explanation.stages.0.condition.all").as_array().expect("clauses");
+    assert!(
+        clauses.len() == 6 && clauses.iter().all(|clause| at(clause, "clause.holds") == true),
+        "{clauses:?}"
+    );
 }
 
 #[test]
 fn an_id_has_to_be_one_finding_s() {
-    let (_kept, out) = run("msbuild");
-    let several = evql(["explain-finding".as_ref(), "".as_ref(), out.as_os_str()]).expect(3);
+    let (_kept, out) = run("msiexec");
+    let lines = std::fs::read_to_string(out.join("findings.jsonl")).expect("findings.jsonl");
+    let ids: Vec<String> = common::json_lines(&lines)
+        .iter()
+        .map(|line| line["finding_id"].as_str().expect("an id").to_owned())
+        .collect();
+    // A second run's findings beside the first's, each a digit longer: every id begins another.
+    let longer = lines.replace(&ids[0], &format!("{}0", ids[0]));
+    std::fs::write(out.join("findings.jsonl"), format!("{longer}{lines}")).expect("written");
+    let several = evql(["explain-finding".as_ref(), ids[0][..31].as_ref(), out.as_os_str()]).expect(3);
     assert!(several.stderr.contains("2 ids begin with"), "{}", several.stderr);
+    let whole = evql(["explain-finding".as_ref(), ids[0].as_ref(), out.as_os_str()]).expect(0);
+    assert!(whole.stdout.starts_with(&format!("finding {}\n", ids[0])), "{}", whole.stdout);
     let none = evql(["explain-finding".as_ref(), "zz".as_ref(), out.as_os_str()]).expect(3);
     assert!(none.stderr.contains("no finding in"), "{}", none.stderr);
     let nowhere = evql(["explain-finding", "zz", "samples"]).expect(3);

@@ -46,6 +46,7 @@ pub struct Condition {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileTable {
+    #[serde(default)]
     allow: Vec<EntryTable>,
 }
 

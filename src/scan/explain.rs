@@ -31,8 +31,40 @@ pub struct StageView {
     pub role: &'static str,
     /// The event that stands in its place.
     pub event: Option<EventView>,
-    /// Every clause and how the event fares with it; empty without an event.
-    pub clauses: Vec<ClauseView>,
+    /// The stage's condition and how the event fares with it; `null` without an event.
+    pub condition: Option<Condition>,
+}
+
+/// A condition down to its clauses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// One clause.
+    Clause(ClauseView),
+    /// All of them have to hold.
+    All(Vec<Condition>),
+    /// One of them has to hold.
+    Any(Vec<Condition>),
+}
+
+impl Condition {
+    fn of(clauses: &Clauses, record: &dyn Record) -> Self {
+        let each = |items: &[Clauses]| items.iter().map(|item| Self::of(item, record)).collect();
+        match clauses {
+            Clauses::One(clause) => Self::Clause(ClauseView::of(clause, record)),
+            Clauses::All(items) => Self::All(each(items)),
+            Clauses::Any(items) => Self::Any(each(items)),
+        }
+    }
+
+    /// Whether the event satisfies it.
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::Clause(clause) => clause.holds,
+            Self::All(items) => items.iter().all(Self::holds),
+            Self::Any(items) => items.iter().any(Self::holds),
+        }
+    }
 }
 
 /// What identifies an event for a reader.
@@ -55,8 +87,6 @@ pub struct ClauseView {
     pub text: String,
     /// Whether it excludes.
     pub negated: bool,
-    /// How many `or` stand above it: it need not hold when another alternative does.
-    pub alternatives: usize,
     /// Whether it holds.
     pub holds: bool,
     /// The fields it reads and what the event has there.
@@ -88,7 +118,7 @@ pub fn explain(
         number: number + 1,
         role: super::answers::role(stage.role),
         event: event.map(EventView::of_document),
-        clauses: event.map(|event| judged(clauses, &DocumentRecord(event))).unwrap_or_default(),
+        condition: event.map(|event| Condition::of(clauses, &DocumentRecord(event))),
     });
     Ok(Explanation {
         maxspan_ms: maxspan_ms(program.form()),
@@ -117,19 +147,6 @@ pub(super) fn failing<'c>(clauses: &'c Clauses, record: &dyn Record) -> Vec<&'c 
     }
 }
 
-/// How every clause fares with `record`.
-pub(super) fn judged(clauses: &Clauses, record: &dyn Record) -> Vec<ClauseView> {
-    let judged = clauses.judge(record).into_iter();
-    let view = |one: crate::eql::Judged<'_>| ClauseView {
-        text: one.clause.text.clone(),
-        negated: one.clause.negated,
-        alternatives: one.alternatives,
-        holds: one.holds,
-        met: one.met.into_iter().collect(),
-    };
-    judged.map(view).collect()
-}
-
 fn nearest_stage(clauses: &[Clauses], event: &Map<String, Value>) -> usize {
     let record = DocumentRecord(event);
     let fails = |(_, clauses): &(usize, &Clauses)| failing(clauses, &record).len();
@@ -151,6 +168,18 @@ fn join_key(
         found.as_slice().iter().map(|value| crate::eql::value::text_of(value).into_owned()).collect()
     };
     fields.map(|field| (field.name.to_string(), values(field.id))).collect()
+}
+
+impl ClauseView {
+    /// How `record` fares with `clause`.
+    pub(super) fn of(clause: &Clause, record: &dyn Record) -> Self {
+        Self {
+            text: clause.text.clone(),
+            negated: clause.negated,
+            holds: clause.holds(record),
+            met: clause.met(record).into_iter().collect(),
+        }
+    }
 }
 
 impl EventView {

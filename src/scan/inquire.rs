@@ -14,7 +14,7 @@ use crate::sysmon::{Event, fields};
 use crate::time::TICKS_PER_MILLI;
 
 use super::ScanOptions;
-use super::explain::{ClauseView, EventView, failing, judged, maxspan_ms};
+use super::explain::{ClauseView, EventView, failing, maxspan_ms};
 use super::findings::Findings;
 use super::hits::{Candidate, matches, merge};
 use super::ledger::Read;
@@ -177,10 +177,7 @@ fn of_stage(
     let nearest = satisfying().next().or_else(|| candidates.iter().min_by_key(fails));
     let failed = nearest.map(|nearest| {
         let failed = failing(clauses, &nearest.event);
-        let all = judged(clauses, &nearest.event);
-        all.into_iter()
-            .filter(|view| failed.iter().any(|clause| clause.text == view.text && !view.holds))
-            .collect()
+        failed.into_iter().map(|clause| ClauseView::of(clause, &nearest.event)).collect()
     });
     StageInquiry {
         number: number + 1,
@@ -219,10 +216,10 @@ fn verdict(
         let filter = compiled.first_filter + number;
         candidates.iter().filter(move |one| one.filters.contains(&filter)).map(|one| one.order.time)
     };
-    let (Some((first, _)), Some((last, _))) = (needed().next(), needed().last()) else {
+    let (Some((first, _)), Some((last, _))) = (needed().next(), needed().next_back()) else {
         return (Verdict::NoEvent, None);
     };
-    let (start, end) = (times(first).next(), times(last).last());
+    let (start, end) = (times(first).next(), times(last).next_back());
     if let (Some(start), Some(end)) = (start, end)
         && end < start
     {

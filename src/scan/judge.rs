@@ -177,11 +177,14 @@ pub fn judge(findings: &mut [Finding], hosts: usize) {
 fn moved(severity: Severity, points: i32) -> Severity {
     const STEPS: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     let from = STEPS.iter().position(|step| *step == severity).unwrap_or_default();
-    let to = match points {
-        RAISE.. => from.saturating_add(1),
-        ..=LOWER_TWICE => from.saturating_sub(2),
-        ..=LOWER => from.saturating_sub(1),
-        _ => from,
+    let to = if points >= RAISE {
+        from.saturating_add(1)
+    } else if points <= LOWER_TWICE {
+        from.saturating_sub(2)
+    } else if points <= LOWER {
+        from.saturating_sub(1)
+    } else {
+        from
     };
     STEPS.get(to).copied().unwrap_or(severity)
 }

@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 pub use allow::{AllowSet, suppress};
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
 pub use document::DocumentRecord;
-pub use explain::{ClauseView, EventView, Explanation, StageView, explain};
+pub use explain::{ClauseView, Condition, EventView, Explanation, StageView, explain};
 pub use export::{ExportOptions, Exported, export};
 pub use inquire::{Inquiry, RuleInquiry, StageInquiry, Verdict, inquire};
 pub use inspect::{Inspection, inspect};

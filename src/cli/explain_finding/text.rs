@@ -1,7 +1,7 @@
 //! The words of `evql explain-finding`. Everything from a log or a rule is made fit for a terminal here.
 
 use evql::scan::{
-    ClauseView, EventView, Explanation, Inquiry, RuleInquiry, StageInquiry, StageView, Verdict,
+    ClauseView, Condition, EventView, Explanation, Inquiry, RuleInquiry, StageInquiry, StageView, Verdict,
 };
 use serde_json::Value;
 
@@ -50,7 +50,11 @@ fn stage(view: &StageView) -> String {
         return format!("\nStage {}, {}: {why}\n", view.number, view.role);
     };
     let mut out = format!("\nStage {}, {}: {}\n", view.number, view.role, event_words(event));
-    view.clauses.iter().for_each(|clause| out.push_str(&clause_words(clause)));
+    match &view.condition {
+        Some(Condition::All(items)) => items.iter().for_each(|item| out.push_str(&condition_words(item, 1))),
+        Some(other) => out.push_str(&condition_words(other, 1)),
+        None => {}
+    }
     out
 }
 
@@ -60,14 +64,27 @@ fn event_words(event: &EventView) -> String {
     fit(&format!("event {event_id}, {record}, {created} on {host}"), WIDE)
 }
 
-/// `✓ process.name : ("x")   process.name is x`; an alternative is indented, it need not hold when another does.
-fn clause_words(clause: &ClauseView) -> String {
-    let mark = if clause.holds { '✓' } else { '✗' };
-    let indent = "  ".repeat(clause.alternatives + 1);
-    let or = if clause.alternatives > 0 { "or " } else { "" };
+fn condition_words(condition: &Condition, depth: usize) -> String {
+    let (words, items) = match condition {
+        Condition::Clause(clause) => return clause_words(clause, depth),
+        Condition::All(items) => ("all of", items),
+        Condition::Any(items) => ("one of", items),
+    };
+    let mut out = format!("{}{} {words}\n", "  ".repeat(depth), mark(condition.holds()));
+    items.iter().for_each(|item| out.push_str(&condition_words(item, depth + 1)));
+    out
+}
+
+/// The clause, and under it the values it met.
+fn clause_words(clause: &ClauseView, depth: usize) -> String {
+    let indent = "  ".repeat(depth);
     let met: Vec<String> = clause.met.iter().map(|(field, values)| value_words(field, values)).collect();
     let met = if met.is_empty() { String::new() } else { format!("\n{indent}    {}", met.join(", ")) };
-    format!("{indent}{mark} {or}{}{met}\n", fit(&clause.text, WIDE))
+    format!("{indent}{} {}{met}\n", mark(clause.holds), fit(&clause.text, WIDE))
+}
+
+fn mark(holds: bool) -> char {
+    if holds { '✓' } else { '✗' }
 }
 
 fn value_words(field: &str, values: &[String]) -> String {
@@ -165,7 +182,7 @@ fn of_stage(stage: &StageInquiry) -> String {
     let mut out =
         format!("  stage {}, {}: satisfied by none; nearest is {nearest}\n", stage.number, stage.role);
     stage.failing.iter().take(CLAUSES).for_each(|clause| {
-        clause_words(clause).lines().for_each(|line| out.push_str(&format!("    {line}\n")));
+        out.push_str(&clause_words(clause, 3));
     });
     if stage.failing.len() > CLAUSES {
         out.push_str(&format!("      and {} more clauses\n", stage.failing.len() - CLAUSES));
