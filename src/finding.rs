@@ -1,26 +1,34 @@
 //! What a scan hands to a report: findings, the events under them, what was read and what could not be. It formats nothing.
 
+mod allow;
 mod coverage;
 mod histogram;
+mod judgement;
 mod near;
 mod run;
+mod scope;
 mod selected;
+pub mod subject;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use allow::{AllowEntry, AllowFile, Suppressed};
 pub use coverage::{
     Absences, Blind, EventCoverage, HostCoverage, Need, Overlap, Period, Presence, Reach, Relation, earliest,
 };
 pub use histogram::Histogram;
+pub use judgement::{Group, Prevalence, Reason};
 pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
 pub use run::{Case, Run};
+pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
+pub use subject::Subject;
 
 use crate::time::Timestamp;
 
-/// How much a finding matters, as its rule says.
+/// How much a rule or a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -85,6 +93,10 @@ pub struct RuleInfo {
     pub tags: Vec<String>,
     /// ATT&CK tactics and techniques.
     pub threats: Vec<Threat>,
+    /// The query's text.
+    pub query: String,
+    /// `event_category_override`: the field that holds the event's category, instead of `event.category`.
+    pub category_field: Option<String>,
     /// SHA-256 of the rule's text, lower-case hex.
     pub sha256: String,
     /// Where it came from: `built-in` or a path.
@@ -118,8 +130,16 @@ pub struct Finding {
     pub id: String,
     /// The rule.
     pub rule: Arc<RuleInfo>,
-    /// The rule's severity, today unadjusted.
+    /// The rule's severity, moved where `why` weighs enough.
     pub severity: Severity,
+    /// The rule's risk score and what `why` adds to it: 0 to 100.
+    pub risk_score: u32,
+    /// The facts that raised or lowered it.
+    pub why: Vec<Reason>,
+    /// How common it is.
+    pub prevalence: Prevalence,
+    /// The name, excluded by the rule, that the process asked for and that resolved to the address whose connection completes the finding.
+    pub resolved_from_excluded_name: Option<String>,
     /// Host of the first event.
     pub host: String,
     /// Which clock ordered the events.
@@ -419,6 +439,12 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What was nearly found.
     pub near: NearMisses,
+    /// What the findings have in common, the rarest first.
+    pub groups: Vec<Group>,
+    /// The findings that an allow-list set aside.
+    pub suppressed: Vec<Suppressed>,
+    /// The allow-lists of the run.
+    pub allow_lists: Vec<AllowFile>,
     /// The rules that were run.
     pub rules: Vec<Arc<RuleInfo>>,
     /// Per source, sorted by name.

@@ -48,7 +48,7 @@ fn headers_are_a_contract_that_schema_numbers() {
         "datetime,timestamp_desc,message,severity,row_type,finding_id,rule_id,rule_name,host,user,process_name,image,pid,process_guid,\
          command_line,parent_image,parent_command_line,parent_process_guid,ancestry,protocol,direction,src_ip,src_port,dst_ip,dst_port,\
          dst_host,dst_scope,delta_ms,sha256,original_file_name,attack,hosts_seen,event_id,provider,channel,record_id,created,source_file,\
-         source_sha256,copies,flags,tag,data_type,schema"
+         source_sha256,copies,flags,tag,data_type,base_severity,risk_score,base_risk,schema"
     );
     assert!(rows.iter().all(|row| row.last().map(String::as_str) == Some("1")));
     let (header, rows) = parsed(&findings(&support::plain()));
@@ -58,7 +58,7 @@ fn headers_are_a_contract_that_schema_numbers() {
          current_directory,original_file_name,name_mismatch,company,sha256,parent_image,parent_command_line,ancestry,start_time,\
          start_created,first_net_time,last_net_time,clock,delta_ms,net_count,dst_count,dst_list,dst_first,dst_port_first,dst_scope,\
          dns_names,rule_id,rule_version,rule_name,attack,tactic,why,flags,event_ids,record_ids,channel,source_file,source_sha256,copies,\
-         triage_note,schema"
+         triage_note,base_severity,base_risk,hosts_process,hosts_destination,hosts_command,hosts_sha256,hosts_pattern,command_shape,schema"
     );
     assert_eq!(rows.len(), support::plain().findings.len());
     assert!(rows.iter().all(|row| row.last().map(String::as_str) == Some("1")));
@@ -180,11 +180,17 @@ fn a_finding_is_one_object_with_its_events_in_order() {
     assert_eq!(
         keys,
         [
+            "type",
             "schema",
             "finding_id",
             "rule",
             "severity",
+            "base_severity",
             "risk_score",
+            "base_risk",
+            "why",
+            "prevalence",
+            "resolved_from_excluded_name",
             "host",
             "user",
             "process",

@@ -284,6 +284,8 @@ fn by_rule(ran: &Ran) -> BTreeMap<String, Vec<String>> {
         finding["rule"]["origin"] = Value::Null;
         // Which are listed depends on the other rules.
         finding["listed"] = Value::Null;
+        // Counted among the findings of all rules.
+        finding["prevalence"] = Value::Null;
         findings.entry(rule).or_default().push(finding.to_string());
     }
     findings

@@ -65,7 +65,7 @@ fn no_escape_byte_reaches_what_is_no_terminal() {
     let out = temp.path().join("out");
     let plain = scan_to(&out, &samples(), &[]).expect(2);
     assert!(!plain.stderr.contains('\u{1b}'), "{}", plain.stderr);
-    assert!(plain.stderr.starts_with("22 findings on 17 of 25 hosts\n"), "{}", plain.stderr);
+    assert!(plain.stderr.starts_with("22 findings (2 high) on 17 of 25 hosts\n"), "{}", plain.stderr);
     assert!(
         plain.stderr.contains("smashed-chunk") && plain.stderr.contains("report.html"),
         "{}",
@@ -127,5 +127,5 @@ fn results_in_the_evidence_folder_are_skipped_by_the_next_run() {
     scan_to(&temp.path().join("second"), temp.path(), &["-q"]).expect(0);
     let run = run_json(&temp.path().join("second"));
     assert_eq!(run["counts"]["findings"], 1);
-    assert_eq!(run["counts"]["inputs_by_status"]["skipped"], 9);
+    assert_eq!(run["counts"]["inputs_by_status"]["skipped"], 10);
 }

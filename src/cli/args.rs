@@ -44,10 +44,18 @@ pub enum Command {
     Query(QueryArgs),
     /// Show how a query is read: its tokens, its syntax tree and the compiled program.
     Explain(ExplainArgs),
+    /// Tell why something is a finding, clause by clause, or why a process is none.
+    #[command(name = "explain-finding", override_usage = EXPLAIN_FINDING_USAGE)]
+    ExplainFinding(ExplainFindingArgs),
     /// List rules, check them against what Sysmon can answer, explain one.
     Rules {
         #[command(subcommand)]
         command: RulesCommand,
+    },
+    /// Check allow-lists, and say what they would set aside.
+    Allow {
+        #[command(subcommand)]
+        command: AllowCommand,
     },
     /// Print the fields a rule can use, and which Sysmon events supply them.
     Fields(FieldsArgs),
@@ -223,6 +231,9 @@ pub struct ScanArgs {
     pub evidence: EvidenceArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    /// An allow-list (TOML): findings that its entries describe are set aside, listed with the reason; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub allow: Vec<PathBuf>,
     /// The folder for the outputs (made if need be), or `-` to stream one format to standard output [default: evql-<UTC time>].
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -357,6 +368,27 @@ pub struct ExplainArgs {
     pub query: String,
 }
 
+const EXPLAIN_FINDING_USAGE: &str = "evql explain-finding [--json] <ID> <RUN_DIR>
+       evql explain-finding [OPTIONS] --guid <GUID> [--host <HOST>] <PATH>...";
+
+#[derive(Debug, Args)]
+pub struct ExplainFindingArgs {
+    /// The ProcessGuid of a process: PATHs are evidence, and every rule is asked of what that process did. Without it the two PATHs are the id of a
+    /// finding (or its beginning) and the folder of the scan that found it.
+    #[arg(long, value_name = "GUID")]
+    pub guid: Option<String>,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Which clock orders events and measures spans.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the rules that a scan would run.
@@ -385,6 +417,19 @@ pub enum RulesCommand {
         rule: String,
         #[command(flatten)]
         rules: RuleArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AllowCommand {
+    /// Say whether an allow-list is right and what of it has expired; with a run, which of its findings each entry describes.
+    Check {
+        /// The allow-list.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// A folder that a scan wrote, with findings.jsonl in it.
+        #[arg(value_name = "RUN_DIR")]
+        run: Option<PathBuf>,
     },
 }
 

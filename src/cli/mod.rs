@@ -1,13 +1,16 @@
 //! The front door: arguments in, one conductor's answer out, as an exit code. No matching and no formatting happens here.
 
+mod allow;
 mod archives;
 mod args;
 mod explain;
+mod explain_finding;
 mod export;
 mod fields;
 mod inspect;
 mod query;
 mod rules;
+mod run_folder;
 mod scan;
 mod setup;
 mod summary;
@@ -69,7 +72,9 @@ fn dispatch() -> Exit {
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
+        Command::ExplainFinding(args) => explain_finding::run(&args, terminal),
         Command::Rules { command } => rules::run(&command, terminal),
+        Command::Allow { command } => allow::run(&command, terminal),
         Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),

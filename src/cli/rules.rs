@@ -37,7 +37,7 @@ pub fn load(args: &RuleArgs, options: &sysmon::Options, terminal: Terminal) -> R
     let mut problems = read.problems;
     let mut compiled = Vec::new();
     for rule in read.rules {
-        match compile(&rule.query, rule.event_category_override.as_deref()) {
+        match compile(&rule.info.query, rule.info.category_field.as_deref()) {
             Ok(program) => compiled.push((rule, program)),
             Err(diagnostics) => problems.push(rule.render(&diagnostics)),
         }
@@ -132,7 +132,7 @@ fn check_all(paths: &[PathBuf], as_json: bool, options: &sysmon::Options, termin
     let mut text = String::new();
     let mut objects = Vec::new();
     for rule in &loaded.rules {
-        match compile(&rule.query, rule.event_category_override.as_deref()) {
+        match compile(&rule.info.query, rule.info.category_field.as_deref()) {
             Ok(program) => {
                 let found = check(&program, options);
                 *counts.entry(found.answerable).or_default() += 1;
@@ -225,7 +225,7 @@ fn explain(wanted: &str, args: &RuleArgs, terminal: Terminal) -> Answer {
             "no rule has the id or name {wanted:?}; `evql rules list` shows those there are"
         )));
     };
-    let program = compile(&rule.query, rule.event_category_override.as_deref())
+    let program = compile(&rule.info.query, rule.info.category_field.as_deref())
         .map_err(|diagnostics| Error::Rule(rule.render(&diagnostics)))?;
     write_stdout(&explanation(rule, &program))?;
     Ok(Exit::Success)

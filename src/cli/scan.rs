@@ -9,9 +9,10 @@ use evql::hash::sha256_of_file;
 use evql::report::csv::CsvOptions;
 use evql::report::html::HtmlOptions;
 use evql::report::{self, Format};
-use evql::scan::{ScanOptions, scan};
+use evql::scan::{ScanOptions, scan, suppress};
 use evql::time::Timestamp;
 
+use super::allow;
 use super::args::{CaseArgs, FormatChoice, ScanArgs};
 use super::rules::load;
 use super::setup::{Evidence, clock, interrupt};
@@ -29,6 +30,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     }
     let mut evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     let rules = load(&args.rules, &evidence.options.mapping, terminal)?;
+    let allow = allow::load(&args.allow, started, terminal)?;
     let folder =
         args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", started.to_compact())));
     let options = report_options(args);
@@ -48,7 +50,8 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
     let damages = std::mem::take(&mut evidence.damages);
     let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);
     progress.finish();
-    let outcome = outcome?;
+    let mut outcome = outcome?;
+    suppress(&mut outcome, &allow);
 
     let exit = exit(&outcome, args.exit_code);
     let run = record(args, started, options_of_scan.pass.threads, exit);

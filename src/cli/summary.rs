@@ -27,6 +27,7 @@ pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Te
             terminal.note(format!("  and {} more", outcome.findings.len() - SHOWN));
         }
     }
+    suppressed(outcome, terminal);
     if !outcome.near.counts.is_empty() {
         terminal.note(near_misses(outcome));
     }
@@ -39,6 +40,20 @@ pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Te
     problems(outcome, terminal);
     if let Some((folder, formats)) = folder {
         terminal.note(format!("Written to {}", place(folder, formats)));
+    }
+}
+
+/// What allow-lists set aside, by entry.
+fn suppressed(outcome: &Outcome, terminal: Terminal) {
+    for entry in outcome.allow_lists.iter().flat_map(|file| &file.entries) {
+        let count = outcome.suppressed.iter().filter(|one| one.entry.id == entry.id).count();
+        if count > 0 {
+            terminal.note(format!(
+                "Set aside: {count} by {}: {}",
+                fit(&entry.id, 60),
+                fit(&entry.reason, 200)
+            ));
+        }
     }
 }
 
@@ -86,7 +101,7 @@ fn sources(outcome: &Outcome) -> String {
 /// The worst findings first, then by time.
 fn table(findings: &[Finding]) -> String {
     let mut ranked: Vec<&Finding> = findings.iter().collect();
-    ranked.sort_by_key(|finding| Reverse(finding.severity));
+    ranked.sort_by_key(|finding| Reverse((finding.severity, finding.risk_score)));
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(width().saturating_sub(2));

@@ -8,7 +8,7 @@ use crate::eql::{Scalar, Type};
 use crate::time::Timestamp;
 
 /// `value`, a string, number or boolean, as the type `kind`; `None` when it is none of that type.
-pub(super) fn convert(value: &Json, kind: Type) -> Option<Scalar<'static>> {
+pub fn convert(value: &Json, kind: Type) -> Option<Scalar<'static>> {
     match (kind, value) {
         (Type::Keyword | Type::Text, Json::String(text)) => Some(Scalar::Str(text.clone().into())),
         (Type::Keyword | Type::Text, other) => Some(Scalar::Str(other.to_string().into())),

@@ -14,6 +14,7 @@ mod convert;
 mod read;
 mod schema;
 
+pub use convert::convert;
 pub use read::Reading;
 pub use schema::DocumentSchema;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::cell::{Cell, Column};
 use super::subject::{self, Subject};
 use super::timeline;
+use crate::finding::subject::is_renamed;
 use crate::finding::{EvidenceEvent, Finding};
 
 /// The version of the header below; any change of a name, of the order or of a meaning raises it.
@@ -52,7 +53,7 @@ const fn column(name: &'static str, fill: Fill) -> Column<Fill> {
 pub const COLUMNS: &[Column<Fill>] = &[
     column("finding_id", |row| Cell::text(&*row.finding.id)),
     column("severity", |row| Cell::text(row.finding.severity.as_str())),
-    column("risk_score", |row| Cell::Int(i64::from(row.finding.rule.risk_score))),
+    column("risk_score", |row| Cell::count(row.finding.risk_score)),
     column("status", |_| Cell::text("new")),
     column("host", |row| Cell::text(&*row.finding.host)),
     column("user", |row| Cell::text(row.subject.map(Subject::user).unwrap_or_default())),
@@ -99,10 +100,12 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("tactic", |row| {
         Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))
     }),
-    column("why", |row| Cell::text(row.finding.notes.join(" "))),
+    column("why", |row| Cell::text(subject::why(row.finding).collect::<Vec<_>>().join(" "))),
     column("flags", |row| {
+        let of_finding =
+            row.finding.resolved_from_excluded_name.iter().map(|_| "resolved_from_excluded_name");
         let flags = row.finding.present().flat_map(|event| event.evidence.flags());
-        Cell::list(bounded(flags.map(str::to_owned)))
+        Cell::list(bounded(of_finding.chain(flags).map(str::to_owned)))
     }),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
     column("record_ids", |row| {
@@ -115,6 +118,14 @@ pub const COLUMNS: &[Column<Fill>] = &[
         row.finding.present().map(|event| event.evidence.copies).max().map_or(Cell::Empty, Cell::count)
     }),
     column("triage_note", |_| Cell::Empty),
+    column("base_severity", |row| Cell::text(row.finding.rule.severity.as_str())),
+    column("base_risk", |row| Cell::count(row.finding.rule.risk_score)),
+    column("hosts_process", |row| hosts(row.finding.prevalence.process)),
+    column("hosts_destination", |row| hosts(row.finding.prevalence.destination)),
+    column("hosts_command", |row| hosts(row.finding.prevalence.command_line)),
+    column("hosts_sha256", |row| hosts(row.finding.prevalence.hash)),
+    column("hosts_pattern", |row| Cell::count(row.finding.prevalence.pattern)),
+    column("command_shape", |row| Cell::text(&*row.finding.prevalence.command_shape)),
     column("schema", |_| Cell::Int(SCHEMA)),
 ];
 
@@ -130,14 +141,17 @@ fn destination(event: &EvidenceEvent) -> String {
         .unwrap_or_default()
 }
 
-/// `yes` when the file's name differs from the name in its version resource, whatever the case: the cheapest sign of a renamed program.
+/// `yes` when the program goes by another name than its version resource gives it: the cheapest sign of a renamed program.
 fn name_mismatch(row: &Row) -> &'static str {
-    let (name, original) = (row.text("process.name"), row.text("process.pe.original_file_name"));
-    match (name.is_empty() || original.is_empty(), name.to_lowercase() == original.to_lowercase()) {
-        (true, _) => "",
-        (false, true) => "no",
-        (false, false) => "yes",
+    match is_renamed(&row.text("process.name"), &row.text("process.pe.original_file_name")) {
+        None => "",
+        Some(false) => "no",
+        Some(true) => "yes",
     }
+}
+
+fn hosts(number: Option<usize>) -> Cell {
+    number.map_or(Cell::Empty, Cell::count)
 }
 
 /// The values that are not empty, each once, in order; past [`LIST_LIMIT`] only how many more.

@@ -6,20 +6,23 @@ use serde_json::{Map, Value, json};
 
 use super::subject::Subject;
 use super::timeline;
-use crate::finding::{EvidenceEvent, Finding, NearCount, NearMiss, Outcome, RuleInfo, Threat};
+use crate::finding::{
+    EvidenceEvent, Finding, NearCount, NearMiss, Outcome, Prevalence, Reason, RuleInfo, Suppressed, Threat,
+};
 use crate::time::TICKS_PER_MILLI;
 
 /// The version of the objects in `findings.jsonl`; a key renamed, removed or given another meaning raises it.
 pub const SCHEMA: i64 = 1;
 
-/// Writes `findings.jsonl`: one object per finding, in the outcome's order, then one per rule and kind of near miss with their number, then one per near
-/// miss that is listed; `\n` after each.
+/// Writes `findings.jsonl`: one object per finding, in the outcome's order; then those that an allow-list set aside; then one per rule and kind of near miss
+/// with their number; then one per near miss that is listed; `\n` after each.
 ///
 /// # Errors
 /// What `out` says.
 pub fn write_findings(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     let near = &outcome.near;
     outcome.findings.iter().try_for_each(|finding| write_line(&finding_object(finding), out))?;
+    outcome.suppressed.iter().try_for_each(|suppressed| write_line(&suppressed_object(suppressed), out))?;
     near.counts.iter().try_for_each(|count| write_line(&count_object(count, near.more), out))?;
     near.listed.iter().try_for_each(|miss| write_line(&near_miss_object(miss), out))
 }
@@ -43,6 +46,17 @@ pub fn write_timeline(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
+/// The object of a finding that an allow-list set aside: the finding's, with the entry that did it.
+pub fn suppressed_object(suppressed: &Suppressed) -> Value {
+    let entry = &suppressed.entry;
+    let mut object = finding_object(&suppressed.finding);
+    object["type"] = Value::from("suppressed");
+    object["allow"] = json!({
+        "id": entry.id, "reason": entry.reason, "author": entry.author, "expires": entry.expires,
+    });
+    object
+}
+
 /// The object of one finding. A key of its head that nothing fills is `null`, and so is an event that had to be missing.
 pub fn finding_object(finding: &Finding) -> Value {
     let rule = &finding.rule;
@@ -52,7 +66,12 @@ pub fn finding_object(finding: &Finding) -> Value {
         "finding_id": finding.id,
         "rule": rule_head(rule),
         "severity": finding.severity.as_str(),
-        "risk_score": rule.risk_score,
+        "base_severity": rule.severity.as_str(),
+        "risk_score": finding.risk_score,
+        "base_risk": rule.risk_score,
+        "why": finding.why.iter().map(reason).collect::<Vec<_>>(),
+        "prevalence": prevalence(&finding.prevalence),
+        "resolved_from_excluded_name": finding.resolved_from_excluded_name,
         "host": {"name": finding.host},
         "user": head(finding, "user.", &["domain", "name"]),
         "process": process(finding),
@@ -99,6 +118,17 @@ fn count_object(count: &NearCount, more: bool) -> Value {
 fn rule_head(rule: &RuleInfo) -> Value {
     json!({
         "id": rule.id, "name": rule.name, "version": rule.version, "sha256": rule.sha256, "origin": rule.origin,
+    })
+}
+
+fn reason(reason: &Reason) -> Value {
+    json!({"code": reason.code, "words": reason.words, "weight": reason.weight})
+}
+
+fn prevalence(hosts: &Prevalence) -> Value {
+    json!({
+        "process": hosts.process, "destination": hosts.destination, "process_and_destination": hosts.process_and_destination,
+        "command_line": hosts.command_line, "hash": hosts.hash, "pattern": hosts.pattern, "command_shape": hosts.command_shape,
     })
 }
 

@@ -10,7 +10,6 @@ pub mod html;
 pub mod jsonl;
 pub mod near;
 pub mod run;
-pub mod scope;
 pub mod subject;
 pub mod timeline;
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::coverage;
 use crate::finding::{
-    Damage, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo, Run, SourceKind,
-    SourceReport, Status,
+    AllowEntry, AllowFile, Damage, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo,
+    Run, SourceKind, SourceReport, Status,
 };
 use crate::hash::sha256;
 use crate::time::Timestamp;
@@ -69,6 +69,7 @@ pub fn write(
         "selection": selection(outcome),
         "counts": counts(outcome),
         "rules_sha256": rules_hash(outcome),
+        "allow_lists": outcome.allow_lists.iter().map(|file| allow_object(file, outcome)).collect::<Vec<_>>(),
         "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
         "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
@@ -101,6 +102,8 @@ fn counts(outcome: &Outcome) -> Value {
     json!({
         "findings": outcome.findings.len(),
         "findings_by_severity": severities,
+        "suppressed": outcome.suppressed.len(),
+        "groups": outcome.groups.len(),
         "inputs": outcome.sources.len(),
         "inputs_by_status": {
             "read": with(Status::Read), "partial": with(Status::Partial),
@@ -139,8 +142,21 @@ fn rules_hash(outcome: &Outcome) -> String {
 fn rule_object(rule: &RuleInfo) -> Value {
     json!({
         "id": rule.id, "name": rule.name, "version": rule.version, "severity": rule.severity.as_str(),
-        "sha256": rule.sha256, "origin": rule.origin,
+        "risk_score": rule.risk_score, "sha256": rule.sha256, "origin": rule.origin, "query": rule.query,
+        "category_field": rule.category_field,
     })
+}
+
+fn allow_object(file: &AllowFile, outcome: &Outcome) -> Value {
+    let suppressed =
+        |entry: &AllowEntry| outcome.suppressed.iter().filter(|one| one.entry.id == entry.id).count();
+    let entries = file.entries.iter().map(|entry| {
+        json!({
+            "id": entry.id, "reason": entry.reason, "author": entry.author, "expires": entry.expires,
+            "rule": entry.rule, "expired": entry.expired, "suppressed": suppressed(entry),
+        })
+    });
+    json!({"path": file.path, "sha256": file.sha256, "entries": entries.collect::<Vec<_>>()})
 }
 
 fn input_object(source: &SourceReport) -> Value {

@@ -1,55 +1,13 @@
-//! What a finding is about, in the words every format shares: its process, its destination, its events' times. It does not escape or lay out anything.
+//! A finding in the words every format shares: its user, its ancestry, its events' kinds and times, why it matters. It does not escape or lay out anything.
 
-use serde_json::Value;
-
-use crate::finding::{Clock, EvidenceEvent, Finding, plain};
+pub use crate::finding::subject::{Subject, finding_target, is_network, target};
+use crate::finding::{Clock, EvidenceEvent, Finding};
 use crate::time::{TICKS_PER_MILLI, Timestamp};
 
-/// The process behind an event, as far as one finding knows it: the event's own fields first, then those of the finding's other events of the same
-/// process (`process.entity_id` on the same host). A sequence over several processes never mixes them.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    finding: &'a Finding,
-    event: &'a EvidenceEvent,
-}
-
-impl<'a> Subject<'a> {
-    /// The process of `event`, one of `finding`'s.
-    pub fn of(finding: &'a Finding, event: &'a EvidenceEvent) -> Self {
-        Self { finding, event }
-    }
-
-    /// The process of the first event that names one, else of the first event; `None` when every event is missing.
-    pub fn main(finding: &'a Finding) -> Option<Self> {
-        let named = finding.present().find(|event| event.get("process.entity_id").is_some());
-        Some(Self { finding, event: named.or_else(|| finding.present().next())? })
-    }
-
-    /// The value at the dotted ECS `path`, as the finding's events of this process hold it.
-    pub fn get(self, path: &str) -> Option<&'a Value> {
-        self.event.get(path).or_else(|| {
-            let entity = self.event.get("process.entity_id")?;
-            let same = |event: &&EvidenceEvent| {
-                event.computer == self.event.computer && event.get("process.entity_id") == Some(entity)
-            };
-            self.finding.present().filter(same).find_map(|event| event.get(path))
-        })
-    }
-
-    /// [`Subject::get`] as text, empty when absent.
-    pub fn text(self, path: &str) -> String {
-        self.get(path).map(plain).unwrap_or_default()
-    }
-
+impl Subject<'_> {
     /// `DOMAIN\name`, or the name alone, or nothing.
     pub fn user(self) -> String {
         joined(&self.text("user.domain"), "\\", &self.text("user.name"))
-    }
-
-    /// The process's name, or its path where it has no name (`System`).
-    pub fn process(self) -> String {
-        let name = self.text("process.name");
-        if name.is_empty() { self.text("process.executable") } else { name }
     }
 
     /// `explorer.exe(1372) > mshta.exe(4242)`: parent and process, as far as the events name them.
@@ -58,31 +16,6 @@ impl<'a> Subject<'a> {
         let process = with_pid(&self.process(), &self.text("process.pid"));
         joined(&parent, " > ", &process)
     }
-}
-
-/// What an event's action reached: `203.0.113.7:443`, a DNS question, a file, a registry path; empty when none.
-pub fn target(event: &EvidenceEvent) -> String {
-    let host = joined_first(event, &["dns.question.name", "destination.ip", "destination.domain"]);
-    if host.is_empty() {
-        return joined_first(event, &["file.path", "registry.path", "dll.path"]);
-    }
-    match event.text("destination.port") {
-        port if port.is_empty() => host,
-        port if host.contains(':') => format!("[{host}]:{port}"),
-        port => format!("{host}:{port}"),
-    }
-}
-
-/// The [`target`] of the first event after the start that has one, else of any.
-pub fn finding_target(finding: &Finding) -> String {
-    let network = finding.present().find(|event| is_network(event));
-    let any = || finding.present().map(target).find(|text| !text.is_empty());
-    network.map(target).or_else(any).unwrap_or_default()
-}
-
-/// Whether `event` names a host it talked to or asked for.
-pub fn is_network(event: &EvidenceEvent) -> bool {
-    ["destination.ip", "destination.domain", "dns.question.name"].iter().any(|path| event.get(path).is_some())
 }
 
 /// The time of `event` by the clock that ordered the finding.
@@ -120,6 +53,12 @@ pub fn attack_ids(finding: &Finding) -> Vec<String> {
     ids
 }
 
+/// Why the finding stands where it does: each fact with its points, then the caveats.
+pub fn why(finding: &Finding) -> impl Iterator<Item = String> {
+    let reasons = finding.why.iter().map(|reason| format!("{} ({}).", reason.words, reason.points()));
+    reasons.chain(finding.notes.iter().cloned())
+}
+
 /// What an event is, in two words.
 pub fn kind(event: &EvidenceEvent) -> String {
     let known = match event.event_id {
@@ -154,10 +93,6 @@ pub fn joined(left: &str, separator: &str, right: &str) -> String {
 
 fn with_pid(name: &str, pid: &str) -> String {
     if name.is_empty() || pid.is_empty() { name.to_owned() } else { format!("{name}({pid})") }
-}
-
-fn joined_first(event: &EvidenceEvent, paths: &[&str]) -> String {
-    paths.iter().map(|path| event.text(path)).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]

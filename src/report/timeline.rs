@@ -1,12 +1,9 @@
 //! The timeline's rows and columns, one row per finding, or near miss, and event: one table that `timeline.csv` and `timeline.jsonl` both print. It writes no file.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::cell::{Cell, Column};
 use super::escape::truncated;
-use super::scope::Scope;
 use super::subject::{self, Subject};
-use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome};
+use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome, Scope};
 use crate::time::Timestamp;
 
 /// The version of the header below; any change of a name, of the order or of a meaning raises it.
@@ -24,7 +21,6 @@ pub struct Row<'a> {
     /// The event.
     pub event: &'a EvidenceEvent,
     subject: Subject<'a>,
-    hosts_seen: Option<usize>,
 }
 
 impl Row<'_> {
@@ -36,20 +32,18 @@ impl Row<'_> {
 
 /// The rows of all findings and listed near misses by (datetime, host, record id, finding).
 pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
-    let prevalence = Prevalence::of(outcome);
     let mut rows: Vec<Row> = Vec::new();
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
-            let hosts_seen = Some(prevalence.hosts(subject, event));
-            rows.push(Row { finding, near: None, event, subject, hosts_seen });
+            rows.push(Row { finding, near: None, event, subject });
         }
     }
     for near in &outcome.near.listed {
         let finding = &near.nearly;
         rows.extend(finding.present().map(|event| {
             let subject = Subject::of(finding, event);
-            Row { finding, near: Some(near), event, subject, hosts_seen: None }
+            Row { finding, near: Some(near), event, subject }
         }));
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -60,29 +54,14 @@ fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str) {
     (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id)
 }
 
-/// On how many hosts the findings show the same process reaching the same target.
-struct Prevalence<'a>(BTreeMap<(String, String), BTreeSet<&'a str>>);
-
-impl<'a> Prevalence<'a> {
-    fn of(outcome: &'a Outcome) -> Self {
-        let mut seen: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for finding in &outcome.findings {
-            for event in finding.present() {
-                let key = Self::key(Subject::of(finding, event), event);
-                seen.entry(key).or_default().insert(event.computer.as_str());
-            }
-        }
-        Self(seen)
-    }
-
-    fn key(subject: Subject, event: &EvidenceEvent) -> (String, String) {
-        let target = if subject::is_network(event) { subject::target(event) } else { String::new() };
-        (subject.process().to_lowercase(), target)
-    }
-
-    fn hosts(&self, subject: Subject, event: &EvidenceEvent) -> usize {
-        self.0.get(&Self::key(subject, event)).map_or(0, BTreeSet::len)
-    }
+/// On how many hosts the findings show the row's program, for a row that reached a host: reaching the finding's destination.
+fn hosts_seen(row: &Row) -> Cell {
+    let prevalence = &row.finding.prevalence;
+    let hosts = match subject::is_network(row.event) {
+        true => prevalence.process_and_destination,
+        false => prevalence.process,
+    };
+    hosts.map_or(Cell::Empty, Cell::count)
 }
 
 type Fill = fn(&Row<'_>) -> Cell;
@@ -124,7 +103,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("sha256", |row| Cell::text(row.subject.text("process.hash.sha256"))),
     column("original_file_name", |row| Cell::text(row.subject.text("process.pe.original_file_name"))),
     column("attack", |row| Cell::list(subject::attack_ids(row.finding))),
-    column("hosts_seen", |row| row.hosts_seen.map_or(Cell::Empty, Cell::count)),
+    column("hosts_seen", hosts_seen),
     column("event_id", |row| Cell::Int(i64::from(row.event.event_id))),
     column("provider", |row| Cell::text(row.event.text("event.provider"))),
     column("channel", |row| Cell::text(&*row.event.channel)),
@@ -136,6 +115,9 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("flags", |row| Cell::list(row.event.evidence.flags().map(str::to_owned).collect())),
     column("tag", |row| Cell::Tags(tags(row))),
     column("data_type", |_| Cell::text("evql:event")),
+    column("base_severity", |row| Cell::text(row.finding.rule.severity.as_str())),
+    column("risk_score", |row| Cell::count(row.finding.risk_score)),
+    column("base_risk", |row| Cell::count(row.finding.rule.risk_score)),
     column("schema", |_| Cell::Int(SCHEMA)),
 ];
 

@@ -31,7 +31,7 @@ mod tests {
         let rules = builtin();
         assert_eq!(rules.len(), TEXTS.len());
         for rule in rules {
-            assert!(parse(&rule.query).is_ok(), "{}", rule.info.name);
+            assert!(parse(&rule.info.query).is_ok(), "{}", rule.info.name);
             assert!(rule.programs.values().flatten().all(|technique| !technique.name.is_empty()));
             assert!(rule.programs.keys().all(|program| *program == program.to_lowercase()));
         }
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!((rule.info.severity, rule.info.risk_score), (Severity::Medium, 47));
         assert_eq!(rule.info.threats[0].tactic_id, "TA0005");
         assert_eq!(rule.programs.len(), 21);
-        let statement = parse(&rule.query).expect("it parses");
+        let statement = parse(&rule.info.query).expect("it parses");
         let Query::Sequence(sequence) = statement.query else { panic!("not a sequence") };
         assert_eq!(sequence.by[0].node.field, "process.entity_id");
         assert_eq!(sequence.maxspan.expect("a maxspan").node.ticks(), 5 * 60 * 10_000_000);

@@ -112,12 +112,22 @@ fn extension(path: &Path) -> String {
 
 /// The text of a file, without a byte order mark.
 fn read_text(path: &Path) -> io::Result<String> {
+    text_of(read_bytes(path)?)
+}
+
+/// The bytes of a file of rules, which is never large.
+pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("larger than {} MiB, so not a rule", MAX_BYTES >> 20);
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
+    Ok(bytes)
+}
+
+/// The text that `bytes` are, without a byte order mark.
+pub(super) fn text_of(bytes: Vec<u8>) -> io::Result<String> {
     let text = String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a text in UTF-8"))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
@@ -172,7 +182,7 @@ mod tests {
         assert_eq!(ids, ["T1218", "T1218.005"]);
         assert_eq!(rule.timestamp_override.as_deref(), Some("event.ingested"));
         assert_eq!(rule.tiebreaker_field.as_deref(), Some("event.sequence"));
-        assert_eq!(rule.event_category_override.as_deref(), Some("kind"));
+        assert_eq!(rule.info.category_field.as_deref(), Some("kind"));
     }
 
     #[test]
@@ -191,7 +201,7 @@ mod tests {
         ] {
             let files = Folder::new(&[("a.toml", &text)]).load("a.toml");
             let rule = files.rules.first().unwrap_or_else(|| panic!("no rule: {files:?}"));
-            let rendered = rule.render(&parse(&rule.query).expect_err("a wrong query"));
+            let rendered = rule.render(&parse(&rule.info.query).expect_err("a wrong query"));
             assert!(rendered.contains(&format!("a.toml{place}")), "{place}: {rendered}");
         }
     }

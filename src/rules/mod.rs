@@ -1,4 +1,4 @@
-//! Rule files → rules: Elastic's TOML layout, plain `.eql` files and the rules built in. It compiles no query; whoever has a schema does.
+//! Rule files → rules: Elastic's TOML layout, plain `.eql` files and the rules built in; allow-lists → their entries. It compiles no query; whoever has a schema does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::eql::{Diagnostic, Origin, render};
 use crate::finding::{RuleInfo, Severity, Technique};
 
+mod allow;
 mod builtin;
 mod files;
 mod plain;
 mod toml;
 
+pub use allow::{AllowList, Condition, Entry, read as read_allow_list};
 pub use builtin::builtin;
 pub use files::{RuleFiles, Skipped, load};
 
@@ -19,8 +21,6 @@ pub use files::{RuleFiles, Skipped, load};
 pub struct Rule {
     /// What findings of it carry.
     pub info: Arc<RuleInfo>,
-    /// The query's text.
-    pub query: String,
     /// Where the query stands in the rule's file.
     pub query_origin: Origin,
     /// ATT&CK techniques of a single program, by its file name in lower case; empty for rules without such a table.
@@ -29,14 +29,12 @@ pub struct Rule {
     pub timestamp_override: Option<String>,
     /// `tiebreaker_field`: the field that orders events of one millisecond.
     pub tiebreaker_field: Option<String>,
-    /// `event_category_override`: the field that holds the event's category, instead of `event.category`.
-    pub event_category_override: Option<String>,
 }
 
 impl Rule {
     /// The text for an analyst of what is wrong with the rule's query, with lines and columns of the rule's file.
     pub fn render(&self, diagnostics: &[Diagnostic]) -> String {
-        render(diagnostics, &self.info.origin, &self.query, self.query_origin)
+        render(diagnostics, &self.info.origin, &self.info.query, self.query_origin)
     }
 }
 

@@ -22,16 +22,16 @@ pub(super) fn read(origin: &str, stem: &str, text: &str) -> Rule {
         risk_score: usual_risk(severity),
         tags: Vec::new(),
         threats: Vec::new(),
+        query: text.to_owned(),
+        category_field: None,
         sha256: sha256(text.as_bytes()),
         origin: origin.to_owned(),
     };
     Rule {
         info: Arc::new(info),
-        query: text.to_owned(),
         query_origin: Origin::default(),
         programs: BTreeMap::new(),
         timestamp_override: None,
         tiebreaker_field: None,
-        event_category_override: None,
     }
 }

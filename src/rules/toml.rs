@@ -125,9 +125,14 @@ pub(super) fn read(origin: &str, stem: &str, text: &str) -> Outcome {
 }
 
 fn broken(origin: &str, text: &str, error: &toml::de::Error) -> Outcome {
+    Outcome::Broken(problem(origin, text, error))
+}
+
+/// What is wrong with the TOML `text` of the file called `origin`, for the analyst.
+pub(super) fn problem(origin: &str, text: &str, error: &toml::de::Error) -> String {
     let span = error.span().unwrap_or(0..0);
     let diagnostic = Diagnostic::new(Span::new(span.start, span.end), error.message().trim_end());
-    Outcome::Broken(render(&[diagnostic], origin, text, Origin::default()))
+    render(&[diagnostic], origin, text, Origin::default())
 }
 
 impl RuleFile {
@@ -147,17 +152,17 @@ impl RuleFile {
             risk_score: table.risk_score.unwrap_or_else(|| usual_risk(severity)),
             tags: table.tags,
             threats,
+            query: query.into_inner(),
+            category_field: table.event_category_override,
             sha256: sha256(text.as_bytes()),
             origin: origin.to_owned(),
         };
         Some(Rule {
             info: Arc::new(info),
-            query: query.into_inner(),
             query_origin,
             programs,
             timestamp_override: table.timestamp_override,
             tiebreaker_field: table.tiebreaker_field,
-            event_category_override: table.event_category_override,
         })
     }
 }
@@ -194,7 +199,7 @@ impl EvqlTable {
 }
 
 /// Where in `text` the string `query` stands that was read from the bytes `span`: verbatim when nothing between its quotes is escaped.
-fn origin_of(text: &str, span: Range<usize>, query: &str) -> Origin {
+pub(super) fn origin_of(text: &str, span: Range<usize>, query: &str) -> Origin {
     let raw = text.get(span.clone()).unwrap_or("");
     let body = raw.trim_start_matches(['"', '\'']);
     let body = body.strip_prefix("\r\n").or_else(|| body.strip_prefix('\n')).unwrap_or(body);

@@ -167,7 +167,8 @@ fn lack(used: &FieldUse) -> Lack {
     }
 }
 
-fn role(role: Role) -> &'static str {
+/// The word for what a stage's events do.
+pub(super) fn role(role: Role) -> &'static str {
     match role {
         Role::Positive => "event",
         Role::Missing => "missing event",

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceKind, SourceReport, Technique, Threat};
+use crate::finding::{
+    Clock, Evidence, EvidenceEvent, Finding, Prevalence, SourceKind, SourceReport, Technique, Threat,
+};
 use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
@@ -42,6 +44,10 @@ impl Findings<'_> {
             id: String::new(),
             rule: rule.info.clone(),
             severity: rule.info.severity,
+            risk_score: rule.info.risk_score,
+            why: Vec::new(),
+            prevalence: Prevalence::default(),
+            resolved_from_excluded_name: None,
             host,
             clock: self.clock,
             delta_ticks,

@@ -1,18 +1,24 @@
 //! The conductor: the only room that sees the whole path from bytes to findings. It prints nothing and writes no file.
 
 mod again;
+mod allow;
 mod answers;
 mod coverage;
+mod document;
+mod explain;
 mod export;
 mod findings;
 mod hits;
+mod inquire;
 pub mod inspect;
+mod judge;
 mod ledger;
 mod near;
 mod observer;
 mod order;
 mod overlap;
 mod pass;
+mod prevalence;
 mod query;
 mod reach;
 mod rule_set;
@@ -22,14 +28,20 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
+pub use allow::{AllowSet, suppress};
 pub use answers::{Answerable, RuleCheck, StageCheck, check};
+pub use document::DocumentRecord;
+pub use explain::{ClauseView, Condition, EventView, Explanation, StageView, explain};
 pub use export::{ExportOptions, Exported, export};
+pub use inquire::{Inquiry, RuleInquiry, StageInquiry, Verdict, inquire};
 pub use inspect::{Inspection, inspect};
+pub use judge::judge;
 pub use ledger::Read;
 pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
+pub use prevalence::{groups, weigh as weigh_prevalence};
 pub use query::{Answer, measures_time, query, query_documents};
-pub use rule_set::{CompiledRule, RuleSet, compile};
+pub use rule_set::{CompiledRule, RuleSet, compile, stage_clauses};
 pub use select::Selection;
 
 use crate::eql::Scratch;
@@ -100,10 +112,15 @@ pub fn scan(
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
     read.damages.extend(damages);
     read.damages.sort();
+    let mut findings: Vec<_> = found.into_iter().map(|(_, _, finding)| finding).collect();
+    judge(&mut findings, read.hosts.len());
     let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
-        findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
         near,
+        groups: groups(&findings),
+        findings,
+        suppressed: Vec::new(),
+        allow_lists: Vec::new(),
         rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
         sources: read.sources,
         hosts: read.hosts,

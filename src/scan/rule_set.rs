@@ -38,8 +38,15 @@ pub fn compile(query: &str, category: Option<&str>) -> Result<Program, Vec<Diagn
 
 /// The clauses of `rule`'s query; none when it does not compile, as a rule with a program does.
 fn clauses(rule: &Rule) -> Vec<Clauses> {
-    let schema = CategorySchema { category: rule.event_category_override.as_deref() };
-    eql::parse(&rule.query).and_then(|statement| eql::clauses(&statement, &schema)).unwrap_or_default()
+    stage_clauses(&rule.info.query, rule.info.category_field.as_deref()).unwrap_or_default()
+}
+
+/// The clauses of every stage of `query`, parallel to those of the program that [`compile`] makes of it.
+///
+/// # Errors
+/// All that is wrong with the query.
+pub fn stage_clauses(query: &str, category: Option<&str>) -> Result<Vec<Clauses>, Vec<Diagnostic>> {
+    eql::clauses(&eql::parse(query)?, &CategorySchema { category })
 }
 
 impl RuleSet {

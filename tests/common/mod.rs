@@ -116,7 +116,7 @@ pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::finding::Outcome {
     use evql::{input, rules, scan, sysmon};
     let compiled = rules::builtin().into_iter().map(|rule| {
-        let program = scan::compile(&rule.query, None).expect("the built-in rule compiles");
+        let program = scan::compile(&rule.info.query, None).expect("the built-in rule compiles");
         (rule, program)
     });
     let mapping = sysmon::Options::default();

@@ -47,6 +47,8 @@ pub fn rule(severity: Severity) -> Arc<RuleInfo> {
         risk_score: 47,
         tags: vec!["windows".to_owned()],
         threats: vec![threat("T1218", "System Binary Proxy Execution")],
+        query: "any where true".to_owned(),
+        category_field: None,
         sha256: "ab".repeat(32),
         origin: "built-in".to_owned(),
     })
@@ -116,6 +118,10 @@ pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Sev
         id: format!("f-{number:016x}"),
         rule: rule(severity),
         severity,
+        risk_score: 47,
+        why: Vec::new(),
+        prevalence: Prevalence::default(),
+        resolved_from_excluded_name: None,
         host: host.to_owned(),
         clock: Clock::Created,
         delta_ticks: Some(delta * 10_000),
@@ -183,9 +189,14 @@ fn outcome(
     sources: Vec<SourceReport>,
     damages: Vec<Damage>,
 ) -> Outcome {
+    let mut findings = findings;
+    evql::scan::weigh_prevalence(&mut findings);
     Outcome {
+        groups: evql::scan::groups(&findings),
         findings,
         near: NearMisses::default(),
+        suppressed: Vec::new(),
+        allow_lists: Vec::new(),
         rules: vec![rule(Severity::Medium)],
         sources,
         hosts,

@@ -25,10 +25,10 @@ pub struct Card<'a> {
     pub full: bool,
 }
 
-/// The findings, the worst first, then in the outcome's order; the first `limit` of them in full.
+/// The findings, the worst first (severity, then risk), then in the outcome's order; the first `limit` of them in full.
 pub fn ranked(outcome: &Outcome, limit: usize) -> Vec<Card<'_>> {
     let mut findings: Vec<&Finding> = outcome.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.risk_score)));
     findings
         .into_iter()
         .enumerate()
@@ -37,6 +37,11 @@ pub fn ranked(outcome: &Outcome, limit: usize) -> Vec<Card<'_>> {
 }
 
 impl<'a> Card<'a> {
+    /// A finding outside the page's order.
+    pub fn aside(finding: &'a Finding) -> Self {
+        Self { finding, rank: usize::MAX, full: false }
+    }
+
     /// Whether it is on paper too.
     pub fn printed(&self) -> bool {
         self.rank < super::PRINT_LIMIT

@@ -17,12 +17,12 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::subject;
-use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Vouched};
+use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Suppressed, Vouched};
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
 use near::Near;
-use patterns::{Group, Indicator, Technique};
+use patterns::{Indicator, Pattern, Technique};
 use summary::{SeverityCount, Summary};
 pub use summary::{not_covered, verdict};
 
@@ -79,7 +79,8 @@ struct Page<'a> {
     coverage: Coverage<'a>,
     histogram: Option<Histogram>,
     lanes: Option<Lanes>,
-    groups: Limited<Group<'a>>,
+    groups: Limited<Pattern<'a>>,
+    suppressed: Limited<&'a Suppressed>,
     indicators: Limited<Indicator>,
     techniques: Vec<Technique>,
     list: Limited<Card<'a>>,
@@ -103,7 +104,8 @@ impl<'a> Page<'a> {
             coverage: Coverage::of(outcome),
             histogram: Histogram::of(outcome),
             lanes: Lanes::of(outcome),
-            groups: Limited::of(patterns::groups(outcome, &cards.shown), PATTERN_LIMIT),
+            groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
+            suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
             indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
             techniques: patterns::techniques(outcome),
             cards,

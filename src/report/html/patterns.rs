@@ -3,70 +3,59 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::detail::Card;
-use super::words::moment;
-use crate::finding::{EvidenceEvent, Finding, Outcome, RuleInfo, Severity};
+use super::words::{moment, some_of};
+use crate::finding::{EvidenceEvent, Group, Outcome, RuleInfo, Scope, Severity};
 use crate::report::escape::{defanged, truncated};
-use crate::report::scope::Scope;
-use crate::report::subject::{self, Subject};
+use crate::report::subject;
 use crate::time::Timestamp;
 
-/// Findings of one rule in which the same program reached the same target.
-pub struct Group<'a> {
+/// Hosts named in a row.
+const HOSTS_NAMED: usize = 6;
+
+/// A group of findings as the page shows it.
+pub struct Pattern<'a> {
     /// The rule.
     pub rule: &'a RuleInfo,
     /// The program.
     pub process: String,
-    /// The target, defanged.
+    /// The shape of the command lines.
+    pub shape: String,
+    /// The destination, defanged.
     pub target: String,
     /// The worst severity.
     pub severity: Severity,
     /// How many findings.
     pub count: usize,
+    /// The hosts' names.
+    pub hosts: String,
     /// On how many hosts.
-    pub hosts: usize,
+    pub host_count: usize,
     /// When the first was.
     pub first: String,
     /// The id of one that the page shows in full, if it shows any.
     pub example: Option<&'a str>,
 }
 
-/// The groups, the worst and the largest first; `in_full` are the findings that can be linked to.
-pub fn groups<'a>(outcome: &'a Outcome, in_full: &[Card<'a>]) -> Vec<Group<'a>> {
+/// The outcome's groups in their order; `in_full` are the findings that can be linked to.
+pub fn patterns<'a>(outcome: &'a Outcome, in_full: &[Card<'a>]) -> Vec<Pattern<'a>> {
     let linkable: BTreeSet<&str> = in_full.iter().map(|card| card.finding.id.as_str()).collect();
-    let mut grouped: BTreeMap<(&str, String, String), Vec<&Finding>> = BTreeMap::new();
-    for finding in &outcome.findings {
-        let process = Subject::main(finding).map(Subject::process).unwrap_or_default().to_lowercase();
-        grouped
-            .entry((&finding.rule.id, process, subject::finding_target(finding)))
-            .or_default()
-            .push(finding);
-    }
-    let mut groups: Vec<Group> = grouped
-        .into_iter()
-        .filter_map(|((_, process, target), members)| group(process, &target, &members, &linkable))
-        .collect();
-    groups.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.count.cmp(&a.count)));
-    groups
+    outcome.groups.iter().map(|group| pattern(outcome, group, &linkable)).collect()
 }
 
-fn group<'a>(
-    process: String,
-    target: &str,
-    members: &[&'a Finding],
-    linkable: &BTreeSet<&str>,
-) -> Option<Group<'a>> {
-    let first = members.iter().min_by_key(|finding| subject::finding_time(finding))?;
-    let hosts: BTreeSet<&str> = members.iter().map(|finding| finding.host.as_str()).collect();
-    Some(Group {
-        rule: &first.rule,
-        process: line(&process),
-        target: line(&defanged(target)),
-        severity: members.iter().map(|finding| finding.severity).max()?,
-        count: members.len(),
-        hosts: hosts.len(),
-        first: moment(subject::finding_time(first)),
-        example: members.iter().map(|finding| finding.id.as_str()).find(|id| linkable.contains(id)),
-    })
+fn pattern<'a>(outcome: &'a Outcome, group: &'a Group, linkable: &BTreeSet<&str>) -> Pattern<'a> {
+    let members = || group.findings.iter().filter_map(|place| outcome.findings.get(*place));
+    Pattern {
+        rule: &group.rule,
+        process: line(&group.process),
+        shape: line(&group.command_shape),
+        target: line(&defanged(&group.destination)),
+        severity: group.severity,
+        count: group.findings.len(),
+        hosts: some_of(&group.hosts, HOSTS_NAMED),
+        host_count: group.hosts.len(),
+        first: members().map(subject::finding_time).min().map(moment).unwrap_or_default(),
+        example: members().map(|finding| finding.id.as_str()).find(|id| linkable.contains(id)),
+    }
 }
 
 /// An ATT&CK technique and where findings carry it.

@@ -241,6 +241,12 @@ pub fn not_covered(outcome: &Outcome) -> Vec<String> {
     if foreign > 0 {
         lines.push(format!("{} records are not Sysmon's and were not judged.", grouped(foreign)));
     }
+    if !outcome.suppressed.is_empty() {
+        lines.push(format!(
+            "{} set aside by allow-lists; each is listed with the reason.",
+            counted(outcome.suppressed.len(), "finding")
+        ));
+    }
     let rules = counted(outcome.rules.len(), "rule");
     lines.push(format!("{rules} ran: what no rule describes is not judged."));
     lines

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Result;
 use crate::finding::{
-    Finding, HostCoverage, LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses,
+    Finding, HostCoverage, LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses, Prevalence,
 };
 use crate::hash::hex;
 use crate::input::{Position, Seen};
@@ -153,6 +153,10 @@ impl Misses<'_> {
             id: id(compiled, kind, evidence),
             rule: compiled.rule.info.clone(),
             severity: compiled.rule.info.severity,
+            risk_score: compiled.rule.info.risk_score,
+            why: Vec::new(),
+            prevalence: Prevalence::default(),
+            resolved_from_excluded_name: None,
             host: host.to_owned(),
             clock: self.makes.clock,
             delta_ticks,

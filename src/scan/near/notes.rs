@@ -177,7 +177,7 @@ mod tests {
     fn lookout() -> Lookout {
         let options = sysmon::Options::default();
         let rules = builtin().into_iter().map(|rule| {
-            let program = compile(&rule.query, None).expect("it compiles");
+            let program = compile(&rule.info.query, None).expect("it compiles");
             (rule, program)
         });
         Lookout::new(&RuleSet::new(rules.collect(), &options), &options)
