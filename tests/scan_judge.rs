@@ -3,7 +3,6 @@
 mod common;
 mod report_support;
 
-
 use common::{at, findings, samples};
 use evql::finding::{Clock, Finding, Severity};
 use evql::scan::{groups, judge};
