@@ -135,6 +135,12 @@ pub(super) fn maxspan_ms(form: Form) -> Option<i64> {
     }
 }
 
+/// How far `record` is from satisfying `clauses`: of another category is further than any number of other clauses that fail.
+pub(super) fn distance(clauses: &Clauses, record: &dyn Record) -> (bool, usize) {
+    let other_category = clauses.category().is_some_and(|category| !category.holds(record));
+    (other_category, failing(clauses, record).len())
+}
+
 /// The clauses that keep `record` from satisfying `clauses`: of alternatives those of the one with the fewest.
 pub(super) fn failing<'c>(clauses: &'c Clauses, record: &dyn Record) -> Vec<&'c Clause> {
     match clauses {
@@ -149,7 +155,7 @@ pub(super) fn failing<'c>(clauses: &'c Clauses, record: &dyn Record) -> Vec<&'c 
 
 fn nearest_stage(clauses: &[Clauses], event: &Map<String, Value>) -> usize {
     let record = DocumentRecord(event);
-    let fails = |(_, clauses): &(usize, &Clauses)| failing(clauses, &record).len();
+    let fails = |(_, clauses): &(usize, &Clauses)| distance(clauses, &record);
     clauses.iter().enumerate().min_by_key(fails).map_or(0, |(stage, _)| stage)
 }
 

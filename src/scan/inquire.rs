@@ -14,7 +14,7 @@ use crate::sysmon::{Event, fields};
 use crate::time::TICKS_PER_MILLI;
 
 use super::ScanOptions;
-use super::explain::{ClauseView, EventView, failing, maxspan_ms};
+use super::explain::{ClauseView, EventView, distance, failing, maxspan_ms};
 use super::findings::Findings;
 use super::hits::{Candidate, matches, merge};
 use super::ledger::Read;
@@ -84,7 +84,7 @@ pub struct StageInquiry {
     pub role: &'static str,
     /// How many events of the process satisfy it.
     pub satisfied_by: usize,
-    /// The first of them, or else the event that fails the fewest clauses.
+    /// The first of them, or else the event of the stage's category that fails the fewest clauses, or of any category.
     pub nearest: Option<EventView>,
     /// The clauses that this event fails; empty when it satisfies the stage.
     pub failing: Vec<ClauseView>,
@@ -173,7 +173,7 @@ fn of_stage(
     candidates: &[Candidate],
 ) -> StageInquiry {
     let satisfying = || candidates.iter().filter(|candidate| candidate.filters.contains(&filter));
-    let fails = |candidate: &&Candidate| failing(clauses, &candidate.event).len();
+    let fails = |candidate: &&Candidate| distance(clauses, &candidate.event);
     let nearest = satisfying().next().or_else(|| candidates.iter().min_by_key(fails));
     let failed = nearest.map(|nearest| {
         let failed = failing(clauses, &nearest.event);
