@@ -4,6 +4,7 @@ mod coverage;
 mod histogram;
 mod run;
 mod selected;
+pub mod story;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub use coverage::{
 pub use histogram::Histogram;
 pub use run::{Case, Run};
 pub use selected::{Filtered, Selected, Window};
+pub use story::{ExcludedName, Listed, Story, Untold};
 
 use crate::time::Timestamp;
 
@@ -130,12 +132,22 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// The events in sequence order; `None` in the place of an event that had to be missing.
     pub events: Vec<Option<EvidenceEvent>>,
+    /// What else its process was and did, or why that is not told. The process is that of the first event that names one.
+    pub story: Result<Arc<Story>, Untold>,
+    /// A name that the rule excludes and that led to the connection that completes the finding.
+    pub excluded_name: Option<ExcludedName>,
 }
 
 impl Finding {
     /// The events that are there.
     pub fn present(&self) -> impl Iterator<Item = &EvidenceEvent> {
         self.events.iter().flatten()
+    }
+
+    /// Its caveats, in the words used in outputs; a word can come more than once.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let own = self.excluded_name.iter().map(|_| story::RESOLVED_FROM_EXCLUDED_NAME);
+        self.present().flat_map(|event| event.evidence.flags()).chain(own)
     }
 
     /// The first value at the dotted ECS `path` that any of the events has, in order.
@@ -179,6 +191,12 @@ impl EvidenceEvent {
             value = value.as_object()?.get(part)?;
         }
         Some(value)
+    }
+
+    /// Whether it is the same record of the same log as `other`.
+    pub fn is_same_record(&self, other: &Self) -> bool {
+        let identity = |event: &Self| (event.record_id, event.created, event.event_id);
+        identity(self) == identity(other) && self.computer == other.computer && self.channel == other.channel
     }
 
     /// [`EvidenceEvent::get`] as text, empty when absent.

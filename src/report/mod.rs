@@ -10,7 +10,8 @@ pub mod html;
 pub mod jsonl;
 pub mod run;
 pub mod scope;
-pub mod subject;
+pub mod story;
+mod subject;
 pub mod timeline;
 
 use std::io::{self, Write};

@@ -6,6 +6,7 @@ use super::cell::{Cell, Column};
 use super::escape::truncated;
 use super::scope::Scope;
 use super::subject::{self, Subject};
+use crate::finding::story::{Process, RESOLVED_FROM_EXCLUDED_NAME};
 use crate::finding::{EvidenceEvent, Finding, Outcome};
 use crate::time::Timestamp;
 
@@ -21,8 +22,30 @@ pub struct Row<'a> {
     pub finding: &'a Finding,
     /// The event.
     pub event: &'a EvidenceEvent,
+    kind: RowKind,
     subject: Subject<'a>,
-    hosts_seen: usize,
+    /// `None` where only evidence is compared.
+    hosts_seen: Option<usize>,
+}
+
+/// What an event is to the finding it stands under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum RowKind {
+    Evidence,
+    Ancestor,
+    Child,
+    Context,
+}
+
+impl RowKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Ancestor => "ancestor",
+            Self::Child => "child",
+            Self::Context => "context",
+        }
+    }
 }
 
 impl Row<'_> {
@@ -39,15 +62,37 @@ pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
-            rows.push(Row { finding, event, subject, hosts_seen: prevalence.hosts(subject, event) });
+            let hosts_seen = Some(prevalence.hosts(subject, event));
+            rows.push(Row { finding, event, kind: RowKind::Evidence, subject, hosts_seen });
         }
+        rows.extend(told(finding));
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
     rows
 }
 
-fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str) {
-    (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id)
+/// The rows of the finding's story: starts of its process's kin and events of the process, those left out that are evidence already.
+fn told(finding: &Finding) -> Vec<Row<'_>> {
+    let Ok(story) = finding.story.as_deref() else { return Vec::new() };
+    let ancestors = starts(&story.ancestors).map(|event| (RowKind::Ancestor, event));
+    let children = starts(&story.children.shown).map(|event| (RowKind::Child, event));
+    let context = story.context.shown.iter().map(|event| (RowKind::Context, event));
+    let is_evidence = |event: &EvidenceEvent| finding.present().any(|own| own.is_same_record(event));
+    let all = ancestors.chain(children).chain(context);
+    all.filter(|(_, event)| !is_evidence(event))
+        .map(|(kind, event)| {
+            let subject = Subject::of(finding, event);
+            Row { finding, event, kind, subject, hosts_seen: None }
+        })
+        .collect()
+}
+
+fn starts(kin: &[Process]) -> impl Iterator<Item = &EvidenceEvent> {
+    kin.iter().filter_map(|process| process.start.as_deref())
+}
+
+fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str, RowKind) {
+    (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id, row.kind)
 }
 
 /// On how many hosts the findings show the same process reaching the same target.
@@ -87,7 +132,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("timestamp_desc", |row| Cell::text(subject::kind(row.event))),
     column("message", |row| Cell::text(message(row))),
     column("severity", |row| Cell::text(row.finding.severity.as_str())),
-    column("row_type", |_| Cell::text("evidence")),
+    column("row_type", |row| Cell::text(row.kind.as_str())),
     column("finding_id", |row| Cell::text(&*row.finding.id)),
     column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
     column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
@@ -114,7 +159,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("sha256", |row| Cell::text(row.subject.text("process.hash.sha256"))),
     column("original_file_name", |row| Cell::text(row.subject.text("process.pe.original_file_name"))),
     column("attack", |row| Cell::list(subject::attack_ids(row.finding))),
-    column("hosts_seen", |row| Cell::count(row.hosts_seen)),
+    column("hosts_seen", |row| row.hosts_seen.map_or(Cell::Empty, Cell::count)),
     column("event_id", |row| Cell::Int(i64::from(row.event.event_id))),
     column("provider", |row| Cell::text(row.event.text("event.provider"))),
     column("channel", |row| Cell::text(&*row.event.channel)),
@@ -123,7 +168,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("source_file", |row| Cell::text(&*row.event.evidence.source)),
     column("source_sha256", |row| Cell::text(row.event.evidence.sha256.as_deref().unwrap_or_default())),
     column("copies", |row| Cell::Int(i64::from(row.event.evidence.copies))),
-    column("flags", |row| Cell::list(row.event.evidence.flags().map(str::to_owned).collect())),
+    column("flags", |row| Cell::list(flags(row))),
     column("tag", |row| Cell::Tags(tags(row))),
     column("data_type", |_| Cell::text("evql:event")),
     column("schema", |_| Cell::Int(SCHEMA)),
@@ -142,13 +187,27 @@ pub fn message(row: &Row) -> String {
     let who = if user.is_empty() { who } else { format!("{who} ({user})") };
     let what = format!("{who} {}{}", deed(row), since_start(row));
     let record = event.record_id.map_or_else(String::new, |id| format!("record {id}, "));
-    let tail = format!(" [{record}finding {}]", row.finding.id.chars().take(12).collect::<String>());
+    let tail = format!(
+        " [{record}{}finding {}]",
+        relation(row.kind),
+        row.finding.id.chars().take(12).collect::<String>()
+    );
     let room = MESSAGE_LIMIT.saturating_sub(tail.len());
     if what.len() <= room {
         return what + &tail;
     }
     let kept = what.get(..what.floor_char_boundary(room.saturating_sub('…'.len_utf8()))).unwrap_or_default();
     format!("{}…{}", kept, truncated(&tail, MESSAGE_LIMIT, "shortened"))
+}
+
+/// What the event is to the finding, unless it is evidence.
+fn relation(kind: RowKind) -> &'static str {
+    match kind {
+        RowKind::Evidence => "",
+        RowKind::Ancestor => "ancestor in ",
+        RowKind::Child => "child in ",
+        RowKind::Context => "context of ",
+    }
 }
 
 fn deed(row: &Row) -> String {
@@ -198,6 +257,13 @@ fn destination_host(event: &EvidenceEvent) -> String {
 /// The destination's scope by its address, empty when it has none.
 pub fn scope(event: &EvidenceEvent) -> &'static str {
     Scope::of(&event.text("destination.ip")).map_or("", Scope::as_str)
+}
+
+/// The event's own flags; those of the finding as a whole stand at its evidence.
+fn flags(row: &Row) -> Vec<String> {
+    let finding = row.finding.excluded_name.iter().map(|_| RESOLVED_FROM_EXCLUDED_NAME);
+    let whole = finding.filter(|_| row.kind == RowKind::Evidence);
+    row.event.evidence.flags().chain(whole).map(str::to_owned).collect()
 }
 
 fn tags(row: &Row) -> Vec<String> {

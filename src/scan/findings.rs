@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Clock, Evidence, EvidenceEvent, Finding, SourceKind, SourceReport, Technique, Threat};
+use crate::finding::{
+    Clock, Evidence, EvidenceEvent, Finding, SourceKind, SourceReport, Technique, Threat, Untold,
+};
 use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
@@ -48,6 +50,8 @@ impl Findings<'_> {
             threats: Vec::new(),
             notes: Vec::new(),
             events,
+            story: Err(Untold::NoProcess),
+            excluded_name: None,
         };
         finding.id =
             id(&finding, key, found.present().filter_map(|event| self.candidates.get(event.payload)));
@@ -57,7 +61,8 @@ impl Findings<'_> {
         finding
     }
 
-    fn event(&self, candidate: &Candidate) -> EvidenceEvent {
+    /// The event of `candidate`, and where it was read.
+    pub fn event(&self, candidate: &Candidate) -> EvidenceEvent {
         let event = &candidate.event;
         let source = |ordinal: u32| self.sources.get(ordinal as usize);
         let own = candidate.order.place().source;

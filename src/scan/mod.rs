@@ -1,5 +1,6 @@
 //! The conductor: the only room that sees the whole path from bytes to findings. It prints nothing and writes no file.
 
+mod again;
 mod answers;
 mod coverage;
 mod export;
@@ -15,6 +16,7 @@ mod query;
 mod reach;
 mod rule_set;
 mod select;
+mod story;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -31,14 +33,16 @@ pub use select::Selection;
 
 use crate::eql::Scratch;
 use crate::error::Result;
-use crate::finding::{Clock, Damage, Outcome};
+use crate::finding::{Clock, Damage, Finding, Outcome};
 use crate::input::{Seen, Source};
 use crate::sysmon::Event;
 
+use again::Again;
 use findings::Findings;
 use hits::{Candidate, matches, merge};
 use pass::{At, Worker, pass};
 use reach::reach;
+use story::Stories;
 
 /// How a scan runs.
 #[derive(Debug, Clone)]
@@ -78,11 +82,14 @@ pub fn scan(
         }
     }
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+    let mut findings: Vec<Finding> = found.into_iter().map(|(_, _, finding)| finding).collect();
+    let again = Again { files: sources, sources: &read.sources, options: &options.pass, interrupt };
+    let told = Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?;
     read.damages.extend(damages);
     read.damages.sort();
     let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
-        findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
+        findings,
         rules: rules.rules().iter().map(|compiled| compiled.rule.info.clone()).collect(),
         sources: read.sources,
         hosts: read.hosts,
@@ -90,7 +97,7 @@ pub fn scan(
         damages: read.damages,
         clock: options.clock,
         mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),
-        interrupted: read.interrupted,
+        interrupted: read.interrupted || !told,
         selected: options.pass.selected.clone(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::eql::{self, Diagnostic, FieldId, FilterSet, Program, Schema, Type};
+use crate::eql::{self, Clauses, Diagnostic, FieldId, FilterSet, Program, Schema, Type};
 use crate::rules::Rule;
 use crate::sysmon::{self, EventOutline, SysmonSchema};
 
@@ -32,6 +32,14 @@ pub struct RuleSet {
 pub fn compile(query: &str, category: Option<&str>) -> Result<Program, Vec<Diagnostic>> {
     let statement = eql::parse(query)?;
     eql::compile(&statement, &CategorySchema { category })
+}
+
+/// The clauses of every stage of `query`, parallel to the stages of what [`compile`] makes of it.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn clauses(query: &str, category: Option<&str>) -> Result<Vec<Clauses>, Vec<Diagnostic>> {
+    eql::clauses(&eql::parse(query)?, &CategorySchema { category })
 }
 
 impl RuleSet {

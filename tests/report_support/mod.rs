@@ -125,6 +125,8 @@ pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Sev
             Some(event(1, 16_000 + number * 3, millis, host, start)),
             Some(event(3, 16_001 + number * 3, millis + delta, host, connection)),
         ],
+        story: Err(Untold::NoProcess),
+        excluded_name: None,
     }
 }
 
