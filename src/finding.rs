@@ -8,6 +8,7 @@ mod near;
 mod run;
 mod scope;
 mod selected;
+pub mod story;
 pub mod subject;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisse
 pub use run::{Case, Run};
 pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
+pub use story::{ExcludedName, Listed, Story, Untold};
 pub use subject::Subject;
 
 use crate::time::Timestamp;
@@ -138,8 +140,6 @@ pub struct Finding {
     pub why: Vec<Reason>,
     /// How common it is.
     pub prevalence: Prevalence,
-    /// The name, excluded by the rule, that the process asked for and that resolved to the address whose connection completes the finding.
-    pub resolved_from_excluded_name: Option<String>,
     /// Host of the first event.
     pub host: String,
     /// Which clock ordered the events.
@@ -152,12 +152,22 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// The events in sequence order; `None` in the place of an event that had to be missing.
     pub events: Vec<Option<EvidenceEvent>>,
+    /// What else its process was and did, or why that is not told. The process is that of the first event that names one.
+    pub story: Result<Arc<Story>, Untold>,
+    /// A name that the rule excludes and that led to the connection that completes the finding.
+    pub excluded_name: Option<ExcludedName>,
 }
 
 impl Finding {
     /// The events that are there.
     pub fn present(&self) -> impl Iterator<Item = &EvidenceEvent> {
         self.events.iter().flatten()
+    }
+
+    /// Its caveats, in the words used in outputs; a word can come more than once.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let own = self.excluded_name.iter().map(|_| story::RESOLVED_FROM_EXCLUDED_NAME);
+        self.present().flat_map(|event| event.evidence.flags()).chain(own)
     }
 
     /// The first value at the dotted ECS `path` that any of the events has, in order.
@@ -201,6 +211,12 @@ impl EvidenceEvent {
             value = value.as_object()?.get(part)?;
         }
         Some(value)
+    }
+
+    /// Whether it is the same record of the same log as `other`.
+    pub fn is_same_record(&self, other: &Self) -> bool {
+        let identity = |event: &Self| (event.record_id, event.created, event.event_id);
+        identity(self) == identity(other) && self.computer == other.computer && self.channel == other.channel
     }
 
     /// [`EvidenceEvent::get`] as text, empty when absent.

@@ -4,7 +4,7 @@ mod common;
 mod report_support;
 
 use common::{at, findings, samples};
-use evql::finding::{Clock, Finding, Severity};
+use evql::finding::{Clock, ExcludedName, Finding, Severity};
 use evql::scan::{groups, judge};
 use report_support::finding;
 use serde_json::{Value, json};
@@ -95,7 +95,12 @@ fn a_parent_weighs_by_what_it_is_and_a_service_only_from_its_own_place() {
 #[test]
 fn an_excluded_name_s_address_sinks_below_all_others() {
     let mut sunk = with(ordinary(1, "WS01"), 1, &["destination", "ip"], json!("8.8.8.8"));
-    sunk.resolved_from_excluded_name = Some("ocsp.example.com".to_owned());
+    sunk.excluded_name = Some(ExcludedName {
+        name: "ocsp.example.com".to_owned(),
+        clause: "not dns.question.name : \"ocsp.example.com\"".to_owned(),
+        address: "203.0.113.9".to_owned(),
+        record_id: Some(7),
+    });
     let why = vec![("resolved_from_excluded_name", -60), ("public_destination", 10)];
     assert_eq!(judged(sunk), (why, 0, Severity::Low));
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::cell::{Cell, Column};
+use super::story;
 use super::subject::{self, Subject};
 use super::timeline;
 use crate::finding::subject::is_renamed;
-use crate::finding::{EvidenceEvent, Finding};
+use crate::finding::{EvidenceEvent, Finding, Story};
+use crate::time::Timestamp;
 
 /// The version of the header below; any change of a name, of the order or of a meaning raises it.
 pub const SCHEMA: i64 = 1;
@@ -36,6 +38,10 @@ impl<'a> Row<'a> {
 
     fn network(&self) -> impl Iterator<Item = &'a EvidenceEvent> {
         self.finding.present().filter(|event| subject::is_network(event))
+    }
+
+    fn story(&self) -> Option<&'a Story> {
+        self.finding.story.as_deref().ok()
     }
 
     fn each(&self, of: impl Fn(&EvidenceEvent) -> String) -> Cell {
@@ -71,28 +77,28 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("sha256", |row| Cell::text(row.text("process.hash.sha256"))),
     column("parent_image", |row| Cell::text(row.text("process.parent.executable"))),
     column("parent_command_line", |row| Cell::text(row.text("process.parent.command_line"))),
-    column("ancestry", |row| Cell::text(row.subject.map(Subject::ancestry).unwrap_or_default())),
+    column("ancestry", |row| Cell::text(ancestry(row))),
     column("start_time", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.timestamp))),
     column("start_created", |row| row.first().map_or(Cell::Empty, |event| Cell::Time(event.created))),
-    column("first_net_time", |row| {
-        row.network().map(|event| event.timestamp).min().map_or(Cell::Empty, Cell::Time)
-    }),
-    column("last_net_time", |row| {
-        row.network().map(|event| event.timestamp).max().map_or(Cell::Empty, Cell::Time)
-    }),
+    column("first_net_time", |row| net_times(row).0.map_or(Cell::Empty, Cell::Time)),
+    column("last_net_time", |row| net_times(row).1.map_or(Cell::Empty, Cell::Time)),
     column("clock", |row| Cell::text(row.finding.clock.as_str())),
     column("delta_ms", |row| delta_ms(row.finding)),
-    column("net_count", |row| Cell::count(row.network().count())),
-    column("dst_count", |row| Cell::count(row.network().map(subject::target).collect::<BTreeSet<_>>().len())),
-    column("dst_list", |row| Cell::list(bounded(row.network().map(subject::target)))),
+    column("net_count", |row| match row.story() {
+        Some(story) => Cell::count(story.connections.all.count.saturating_add(story.query_count)),
+        None => Cell::count(row.network().count()),
+    }),
+    column("dst_count", |row| match row.story() {
+        Some(story) => Cell::count(story.connections.destinations.total.saturating_add(story.queries.total)),
+        None => Cell::count(row.network().map(subject::target).collect::<BTreeSet<_>>().len()),
+    }),
+    column("dst_list", |row| Cell::list(targets(row))),
     column("dst_first", |row| Cell::text(row.network().next().map(destination).unwrap_or_default())),
     column("dst_port_first", |row| Cell::json(row.network().find_map(|event| event.get("destination.port")))),
     column("dst_scope", |row| {
         Cell::text(row.network().map(timeline::scope).find(|scope| !scope.is_empty()).unwrap_or_default())
     }),
-    column("dns_names", |row| {
-        Cell::list(bounded(row.network().map(|event| event.text("dns.question.name"))))
-    }),
+    column("dns_names", |row| Cell::list(dns_names(row))),
     column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
     column("rule_version", |row| row.finding.rule.version.map_or(Cell::Empty, Cell::count)),
     column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
@@ -101,12 +107,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
         Cell::list(bounded(row.finding.threats.iter().map(|threat| threat.tactic_name.clone())))
     }),
     column("why", |row| Cell::text(subject::why(row.finding).collect::<Vec<_>>().join(" "))),
-    column("flags", |row| {
-        let of_finding =
-            row.finding.resolved_from_excluded_name.iter().map(|_| "resolved_from_excluded_name");
-        let flags = row.finding.present().flat_map(|event| event.evidence.flags());
-        Cell::list(bounded(of_finding.chain(flags).map(str::to_owned)))
-    }),
+    column("flags", |row| Cell::list(bounded(row.finding.flags().map(str::to_owned)))),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
     column("record_ids", |row| {
         row.each(|event| event.record_id.map_or_else(String::new, |id| id.to_string()))
@@ -126,8 +127,43 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("hosts_sha256", |row| hosts(row.finding.prevalence.hash)),
     column("hosts_pattern", |row| Cell::count(row.finding.prevalence.pattern)),
     column("command_shape", |row| Cell::text(&*row.finding.prevalence.command_shape)),
+    column("end_time", |row| {
+        row.story().and_then(|story| story.process.ended).map_or(Cell::Empty, Cell::Time)
+    }),
     column("schema", |_| Cell::Int(SCHEMA)),
 ];
+
+/// All known ancestors, or the parent as the finding's events name it.
+fn ancestry(row: &Row<'_>) -> String {
+    let told = row.story().map(story::ancestry).filter(|line| line.contains('>'));
+    told.unwrap_or_else(|| row.subject.map(Subject::ancestry).unwrap_or_default())
+}
+
+/// UtcTime of the first and of the last event that reached a host or asked for a name: of the process, or else of the finding.
+fn net_times(row: &Row<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
+    let own = || row.network().map(|event| event.timestamp);
+    let Some(story) = row.story() else { return (own().min(), own().max()) };
+    let seen = story.queries.shown.iter().map(|query| &query.seen).chain([&story.connections.all]);
+    let first = seen.clone().filter_map(|seen| seen.first).chain(own()).min();
+    (first, seen.filter_map(|seen| seen.last).chain(own()).max())
+}
+
+/// Destinations and names, those of the finding's own events first.
+fn targets(row: &Row<'_>) -> Vec<String> {
+    let own = row.network().map(subject::target);
+    let Some(story) = row.story() else { return bounded(own) };
+    let destinations = story.connections.destinations.shown.iter().map(story::address);
+    let names = story.queries.shown.iter().map(|query| query.name.clone());
+    let total = story.connections.destinations.total.saturating_add(story.queries.total);
+    limited(own.chain(destinations).chain(names), total)
+}
+
+/// The names that were asked for, those of the finding's own events first.
+fn dns_names(row: &Row<'_>) -> Vec<String> {
+    let own = row.network().map(|event| event.text("dns.question.name"));
+    let Some(story) = row.story() else { return bounded(own) };
+    limited(own.chain(story.queries.shown.iter().map(|query| query.name.clone())), story.queries.total)
+}
 
 fn delta_ms(finding: &Finding) -> Cell {
     finding.delta_ticks.map_or(Cell::Empty, |ticks| Cell::Int(ticks.div_euclid(crate::time::TICKS_PER_MILLI)))
@@ -156,12 +192,18 @@ fn hosts(number: Option<usize>) -> Cell {
 
 /// The values that are not empty, each once, in order; past [`LIST_LIMIT`] only how many more.
 fn bounded(values: impl Iterator<Item = String>) -> Vec<String> {
+    limited(values, 0)
+}
+
+/// [`bounded`] for values of which there are `total`, more than are given.
+fn limited(values: impl Iterator<Item = String>, total: u64) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut kept: Vec<String> =
         values.filter(|value| !value.is_empty() && seen.insert(value.clone())).collect();
-    let more = kept.len().saturating_sub(LIST_LIMIT);
+    let total = kept.len().max(usize::try_from(total).unwrap_or(usize::MAX));
+    kept.truncate(LIST_LIMIT);
+    let more = total.saturating_sub(kept.len());
     if more > 0 {
-        kept.truncate(LIST_LIMIT);
         kept.push(format!("+{more}"));
     }
     kept

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::story;
 use super::subject::Subject;
 use super::timeline;
 use crate::finding::{
@@ -71,7 +72,6 @@ pub fn finding_object(finding: &Finding) -> Value {
         "base_risk": rule.risk_score,
         "why": finding.why.iter().map(reason).collect::<Vec<_>>(),
         "prevalence": prevalence(&finding.prevalence),
-        "resolved_from_excluded_name": finding.resolved_from_excluded_name,
         "host": {"name": finding.host},
         "user": head(finding, "user.", &["domain", "name"]),
         "process": process(finding),
@@ -79,6 +79,8 @@ pub fn finding_object(finding: &Finding) -> Value {
         "delta_ms": finding.delta_ticks.map(|ticks| ticks.div_euclid(TICKS_PER_MILLI)),
         "threat": finding.threats.iter().map(threat).collect::<Vec<_>>(),
         "notes": finding.notes,
+        "resolved_from_excluded_name": story::excluded_name(finding.excluded_name.as_ref()),
+        "story": story::object(finding),
         "events": finding.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
     })
 }

@@ -10,6 +10,7 @@ pub mod html;
 pub mod jsonl;
 pub mod near;
 pub mod run;
+pub mod story;
 pub mod subject;
 pub mod timeline;
 

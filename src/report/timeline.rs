@@ -3,6 +3,7 @@
 use super::cell::{Cell, Column};
 use super::escape::truncated;
 use super::subject::{self, Subject};
+use crate::finding::story::{Process, RESOLVED_FROM_EXCLUDED_NAME};
 use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome, Scope};
 use crate::time::Timestamp;
 
@@ -20,7 +21,30 @@ pub struct Row<'a> {
     pub near: Option<&'a NearMiss>,
     /// The event.
     pub event: &'a EvidenceEvent,
+    kind: RowKind,
     subject: Subject<'a>,
+}
+
+/// What an event is to the finding it stands under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum RowKind {
+    Evidence,
+    Ancestor,
+    Child,
+    Context,
+    NearMiss,
+}
+
+impl RowKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Ancestor => "ancestor",
+            Self::Child => "child",
+            Self::Context => "context",
+            Self::NearMiss => "near_miss",
+        }
+    }
 }
 
 impl Row<'_> {
@@ -36,26 +60,51 @@ pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
-            rows.push(Row { finding, near: None, event, subject });
+            rows.push(Row { finding, near: None, event, kind: RowKind::Evidence, subject });
         }
+        rows.extend(told(finding));
     }
     for near in &outcome.near.listed {
         let finding = &near.nearly;
         rows.extend(finding.present().map(|event| {
             let subject = Subject::of(finding, event);
-            Row { finding, near: Some(near), event, subject }
+            Row { finding, near: Some(near), event, kind: RowKind::NearMiss, subject }
         }));
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
     rows
 }
 
-fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str) {
-    (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id)
+/// The rows of the finding's story: starts of its process's kin and events of the process, those left out that are evidence already.
+fn told(finding: &Finding) -> Vec<Row<'_>> {
+    let Ok(story) = finding.story.as_deref() else { return Vec::new() };
+    let ancestors = starts(&story.ancestors).map(|event| (RowKind::Ancestor, event));
+    let children = starts(&story.children.shown).map(|event| (RowKind::Child, event));
+    let context = story.context.shown.iter().map(|event| (RowKind::Context, event));
+    let is_evidence = |event: &EvidenceEvent| finding.present().any(|own| own.is_same_record(event));
+    let all = ancestors.chain(children).chain(context);
+    all.filter(|(_, event)| !is_evidence(event))
+        .map(|(kind, event)| {
+            let subject = Subject::of(finding, event);
+            Row { finding, near: None, event, kind, subject }
+        })
+        .collect()
+}
+
+fn starts(kin: &[Process]) -> impl Iterator<Item = &EvidenceEvent> {
+    kin.iter().filter_map(|process| process.start.as_deref())
+}
+
+fn order<'a>(row: &'a Row) -> (Timestamp, &'a str, Option<u64>, &'a str, RowKind) {
+    (row.event.timestamp, &row.event.computer, row.event.record_id, &row.finding.id, row.kind)
 }
 
 /// On how many hosts the findings show the row's program, for a row that reached a host: reaching the finding's destination.
 fn hosts_seen(row: &Row) -> Cell {
+    // Only evidence is compared.
+    if row.kind != RowKind::Evidence {
+        return Cell::Empty;
+    }
     let prevalence = &row.finding.prevalence;
     let hosts = match subject::is_network(row.event) {
         true => prevalence.process_and_destination,
@@ -76,7 +125,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("timestamp_desc", |row| Cell::text(subject::kind(row.event))),
     column("message", |row| Cell::text(message(row))),
     column("severity", |row| Cell::text(severity(row))),
-    column("row_type", |row| Cell::text(if row.near.is_some() { "near_miss" } else { "evidence" })),
+    column("row_type", |row| Cell::text(row.kind.as_str())),
     column("finding_id", |row| Cell::text(&*row.finding.id)),
     column("rule_id", |row| Cell::text(&*row.finding.rule.id)),
     column("rule_name", |row| Cell::text(&*row.finding.rule.name)),
@@ -112,7 +161,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("source_file", |row| Cell::text(&*row.event.evidence.source)),
     column("source_sha256", |row| Cell::text(row.event.evidence.sha256.as_deref().unwrap_or_default())),
     column("copies", |row| Cell::Int(i64::from(row.event.evidence.copies))),
-    column("flags", |row| Cell::list(row.event.evidence.flags().map(str::to_owned).collect())),
+    column("flags", |row| Cell::list(flags(row))),
     column("tag", |row| Cell::Tags(tags(row))),
     column("data_type", |_| Cell::text("evql:event")),
     column("base_severity", |row| Cell::text(row.finding.rule.severity.as_str())),
@@ -135,8 +184,8 @@ pub fn message(row: &Row) -> String {
     let reason = row.near.map_or_else(String::new, |near| format!(" ({})", near.detail));
     let what = format!("{who} {}{}{reason}", deed(row), since_start(row));
     let record = event.record_id.map_or_else(String::new, |id| format!("record {id}, "));
-    let kind = if row.near.is_some() { "near miss" } else { "finding" };
-    let tail = format!(" [{record}{kind} {}]", row.finding.id.chars().take(12).collect::<String>());
+    let tail =
+        format!(" [{record}{} {}]", relation(row.kind), row.finding.id.chars().take(12).collect::<String>());
     let room = MESSAGE_LIMIT.saturating_sub(tail.len());
     if what.len() <= room {
         return what + &tail;
@@ -148,6 +197,17 @@ pub fn message(row: &Row) -> String {
 /// The finding's; a near miss has none.
 fn severity(row: &Row) -> &'static str {
     if row.near.is_some() { "" } else { row.finding.severity.as_str() }
+}
+
+/// What the event is, before the id of what it belongs to.
+fn relation(kind: RowKind) -> &'static str {
+    match kind {
+        RowKind::Evidence => "finding",
+        RowKind::Ancestor => "ancestor in finding",
+        RowKind::Child => "child in finding",
+        RowKind::Context => "context of finding",
+        RowKind::NearMiss => "near miss",
+    }
 }
 
 fn deed(row: &Row) -> String {
@@ -197,6 +257,13 @@ fn destination_host(event: &EvidenceEvent) -> String {
 /// The destination's scope by its address, empty when it has none.
 pub fn scope(event: &EvidenceEvent) -> &'static str {
     Scope::of(&event.text("destination.ip")).map_or("", Scope::as_str)
+}
+
+/// The event's own flags; those of the finding as a whole stand at its evidence.
+fn flags(row: &Row) -> Vec<String> {
+    let finding = row.finding.excluded_name.iter().map(|_| RESOLVED_FROM_EXCLUDED_NAME);
+    let whole = finding.filter(|_| row.kind == RowKind::Evidence);
+    row.event.evidence.flags().chain(whole).map(str::to_owned).collect()
 }
 
 fn tags(row: &Row) -> Vec<String> {

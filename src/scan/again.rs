@@ -1,46 +1,109 @@
-//! A second reading of some sources, for what the first could not know it would want. It takes no hashes and tells of no damage: the first reading did.
+//! Some of the evidence once more, after a pass: for what could not be known before it. It hashes nothing and tells of no damage: the first pass has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::{Error, Result};
-use crate::input::Source;
+use crate::finding::SourceReport;
+use crate::input::{Seen, Source};
+use crate::sysmon::Event;
 
 use super::observer::Unobserved;
-use super::pass::{PassOptions, Worker, pass};
+use super::order::Place;
+use super::pass::{At, PassOptions, Worker, pass};
 
-/// What can be read a second time.
+/// What a pass read, to be read again.
+#[derive(Clone, Copy)]
 pub struct Again<'a> {
-    files: &'a [Source],
-    options: PassOptions,
-    interrupt: &'a AtomicBool,
+    /// The files that the pass was given.
+    pub files: &'a [Source],
+    /// What it told of all sources, by ordinal.
+    pub sources: &'a [SourceReport],
+    /// How it read.
+    pub options: &'a PassOptions,
+    /// Raised when the run is to end early.
+    pub interrupt: &'a AtomicBool,
 }
 
-impl<'a> Again<'a> {
-    /// The `files` of a run that read them with `options`.
-    pub fn new(files: &'a [Source], options: &PassOptions, interrupt: &'a AtomicBool) -> Self {
-        Self { files, options: PassOptions { hash: false, ..options.clone() }, interrupt }
-    }
-
-    /// Reads the files that hold one of `sources` (by name), whole; without any it reads nothing. `deliver` is told as [`pass`] tells it.
+impl Again<'_> {
+    /// Reads the `sources` of these names: files, and of archives (`file!/member`) the file they lie in. `worker` is asked of the records of these sources only,
+    /// and told their places as the first pass numbered them; `deliver` is told in the order of the evidence. Answers whether all was read; where nothing is to
+    /// be read no file is opened.
     ///
     /// # Errors
-    /// As [`pass`].
+    /// [`Error::Usage`] when the threads cannot be started; whatever `deliver` breaks off with.
     pub fn read<W: Worker>(
         &self,
         sources: &BTreeSet<String>,
         worker: &W,
         deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
-    ) -> Result<()> {
-        let holds = |file: &&Source| {
-            let inside = format!("{}!/", file.name);
-            sources.iter().any(|source| *source == file.name || source.starts_with(&inside))
-        };
-        let files: Vec<Source> = self.files.iter().filter(holds).cloned().collect();
+    ) -> Result<bool> {
+        let files: Vec<Source> =
+            self.files.iter().filter(|file| holds(&file.name, sources)).cloned().collect();
         if files.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        pass(&files, &self.options, worker, &Unobserved, self.interrupt, deliver).map(drop)
+        let named = self.sources.iter().enumerate().filter(|(_, report)| sources.contains(&report.source));
+        let mut ordinals = HashMap::new();
+        for (ordinal, report) in named {
+            // Members of one archive can have one name: then the first stands for all.
+            ordinals.entry(report.source.as_str()).or_insert(u32::try_from(ordinal).unwrap_or(u32::MAX));
+        }
+        let options = PassOptions { hash: false, ..self.options.clone() };
+        let worker = Renumbered { worker, ordinals };
+        let read = pass(&files, &options, &worker, &Unobserved, self.interrupt, deliver)?;
+        Ok(!read.interrupted)
+    }
+}
+
+/// Whether `file` or a member of it is among `sources`.
+fn holds(file: &str, sources: &BTreeSet<String>) -> bool {
+    let inside = format!("{file}!/");
+    let member = sources.range(inside.clone()..).next();
+    sources.contains(file) || member.is_some_and(|name| name.starts_with(&inside))
+}
+
+/// A worker that is told of some sources, by their ordinals of the first pass.
+struct Renumbered<'a, W> {
+    worker: &'a W,
+    ordinals: HashMap<&'a str, u32>,
+}
+
+impl<W: Worker> Worker for Renumbered<'_, W> {
+    type Scratch = W::Scratch;
+    type Out = W::Out;
+
+    fn scratch(&self) -> W::Scratch {
+        self.worker.scratch()
+    }
+
+    fn wants(&self, scratch: &mut W::Scratch, seen: &Seen<'_>) -> bool {
+        self.worker.wants(scratch, seen)
+    }
+
+    fn event(&self, scratch: &mut W::Scratch, event: &Event, at: At<'_>) -> Option<W::Out> {
+        let ordinal = *self.ordinals.get(at.source.name.as_str())?;
+        let place = Place { source: ordinal, ..at.place };
+        self.worker.event(scratch, event, At { place, ..at })
+    }
+
+    fn part(&self, scratch: &mut W::Scratch, source: &Source) -> Option<W::Out> {
+        self.worker.part(scratch, source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_for_itself_and_for_its_members() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let some = names(&["a.evtx", "c.zip!/x/b.evtx", "c.zip-old"]);
+        let read: Vec<bool> =
+            ["a.evtx", "b.evtx", "c.zip", "c.zi", "a"].iter().map(|file| holds(file, &some)).collect();
+        assert_eq!(read, [true, false, true, false, false]);
+        assert!(!holds("c.zip", &names(&["c.zip!x"])));
     }
 }

@@ -102,6 +102,16 @@ impl Hosts {
         }
     }
 
+    /// The hosts that are kept apart, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kept.keys().map(String::as_str)
+    }
+
+    /// Whether there are hosts besides those kept apart.
+    pub fn has_others(&self) -> bool {
+        self.others > 0
+    }
+
     /// Per host, sorted by name; and how many records are of none of these.
     pub fn finish(self) -> (Vec<HostCoverage>, u64) {
         (self.kept.into_values().collect(), self.others)

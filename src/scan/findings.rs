@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::finding::{
-    Clock, Evidence, EvidenceEvent, Finding, Prevalence, SourceKind, SourceReport, Technique, Threat,
+    Clock, Evidence, EvidenceEvent, Finding, Prevalence, SourceKind, SourceReport, Technique, Threat, Untold,
 };
 use crate::hash::hex;
 use crate::rules::Rule;
@@ -47,13 +47,14 @@ impl Findings<'_> {
             risk_score: rule.info.risk_score,
             why: Vec::new(),
             prevalence: Prevalence::default(),
-            resolved_from_excluded_name: None,
             host,
             clock: self.clock,
             delta_ticks,
             threats: Vec::new(),
             notes: Vec::new(),
             events,
+            story: Err(Untold::NoProcess),
+            excluded_name: None,
         };
         finding.id =
             id(&finding, key, found.present().filter_map(|event| self.candidates.get(event.payload)));
@@ -63,7 +64,7 @@ impl Findings<'_> {
         finding
     }
 
-    /// What a report is told of `candidate`.
+    /// The event of `candidate`, and where it was read.
     pub fn event(&self, candidate: &Candidate) -> EvidenceEvent {
         let event = &candidate.event;
         let source = |ordinal: u32| self.sources.get(ordinal as usize);

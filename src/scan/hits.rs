@@ -10,7 +10,7 @@ use crate::sysmon::Event;
 use super::order::{Identity, Order, Place};
 
 /// An event that satisfies at least one filter.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Candidate {
     /// Where it stands among all events.
     pub order: Order,

@@ -206,7 +206,7 @@ impl Case<'_> {
 }
 
 fn resolved_from_excluded_name(case: &Case<'_>) -> Option<Reason> {
-    let name = case.finding.resolved_from_excluded_name.as_ref()?;
+    let name = &case.finding.excluded_name.as_ref()?.name;
     let words = format!("The address was the answer for a name that the rule excludes, {}", short(name));
     Some(Reason { code: "resolved_from_excluded_name", words, weight: -60 })
 }

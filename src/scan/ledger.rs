@@ -1,6 +1,6 @@
 //! The account of a pass: what was read of every source, what was wrong with it and how it ended. It reads nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Damage, DamageKind, Filtered, HostCoverage, Overlap, SourceReport, Status, Vouched};
 use crate::input::{End, Source, Verdict};
@@ -10,12 +10,16 @@ use super::overlap::{Overlaps, Runs};
 
 /// Damages of one source that are told one by one. A source made of nothing but damage would otherwise fill the memory; the rest is counted.
 const DAMAGES_PER_SOURCE: usize = 1_000;
+/// Hosts of one source that are remembered by name.
+const HOSTS_PER_SOURCE: usize = 64;
 
 /// What a pass read, whatever the worker made of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Read {
     /// Per source, in the order of their ordinals.
     pub sources: Vec<SourceReport>,
+    /// Whose Sysmon records each source holds, parallel to `sources`.
+    pub holdings: Vec<Holding>,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
     /// Sysmon records of other hosts than these.
@@ -26,12 +30,39 @@ pub struct Read {
     pub interrupted: bool,
 }
 
+/// The hosts whose Sysmon records a source holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Holding {
+    hosts: BTreeSet<String>,
+    /// There are more hosts than are remembered.
+    more: bool,
+}
+
+impl Holding {
+    /// Whether it may hold records of `host`.
+    pub fn may_hold(&self, host: &str) -> bool {
+        self.more || self.hosts.contains(host)
+    }
+
+    fn add(&mut self, hosts: &Hosts) {
+        for host in hosts.names() {
+            if !self.hosts.contains(host) && self.hosts.len() < HOSTS_PER_SOURCE {
+                self.hosts.insert(host.to_owned());
+            }
+            self.more |= !self.hosts.contains(host);
+        }
+        self.more |= hosts.has_others();
+    }
+}
+
 /// Keeps account of every source.
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// Sources that are not at their end yet, by their ordinals: few, since sources are read one after the other.
     open: BTreeMap<u32, Account>,
     closed: BTreeMap<u32, SourceReport>,
+    /// Of the sources that are closed.
+    holdings: BTreeMap<u32, Holding>,
     hosts: Hosts,
     overlaps: Overlaps,
     damages: Vec<Damage>,
@@ -44,6 +75,7 @@ struct Account {
     filtered: Filtered,
     tally: Tally,
     runs: Runs,
+    holding: Holding,
     damages: Damages,
 }
 
@@ -91,6 +123,7 @@ impl Ledger {
         account.tally.add(&coverage.tally);
         account.runs.add(coverage.runs);
         account.damages.add(damages);
+        account.holding.add(&coverage.hosts);
         self.hosts.add(coverage.hosts);
     }
 
@@ -99,6 +132,7 @@ impl Ledger {
         self.interrupted |= matches!(end, End::Unread(_));
         let mut account = self.open.remove(&source.ordinal).unwrap_or_default();
         self.closed.insert(source.ordinal, account.report(source, end));
+        self.holdings.insert(source.ordinal, std::mem::take(&mut account.holding));
         self.overlaps.close(source.ordinal, std::mem::take(&mut account.runs));
         self.damages.extend(account.rest(source));
         self.damages.append(&mut account.damages.kept);
@@ -136,6 +170,7 @@ impl Ledger {
         let (hosts, other_hosts) = self.hosts.finish();
         Read {
             sources: self.closed.into_values().collect(),
+            holdings: self.holdings.into_values().collect(),
             hosts,
             other_hosts,
             damages,

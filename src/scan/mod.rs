@@ -23,6 +23,7 @@ mod query;
 mod reach;
 mod rule_set;
 mod select;
+mod story;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -46,7 +47,7 @@ pub use select::Selection;
 
 use crate::eql::Scratch;
 use crate::error::Result;
-use crate::finding::{Clock, Damage, NearMisses, Outcome};
+use crate::finding::{Clock, Damage, Finding, NearMisses, Outcome};
 use crate::input::{Seen, Source};
 use crate::sysmon::Event;
 
@@ -56,6 +57,7 @@ use hits::{Candidate, matches, merge};
 use near::{Lookout, Misses, Note, Notes};
 use pass::{At, Worker, pass};
 use reach::reach;
+use story::Stories;
 
 /// How a scan runs.
 #[derive(Debug, Clone)]
@@ -102,17 +104,18 @@ pub fn scan(
         }
         used.push(own);
     }
+    let again = Again { files: sources, sources: &read.sources, options: &options.pass, interrupt };
     let near = match &lookout {
         Some(lookout) => {
-            let again = Again::new(sources, &options.pass, interrupt);
             Misses { rules, lookout, makes: &makes, hosts: &read.hosts, again }.find(notes, used)?
         }
         None => NearMisses::default(),
     };
     found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+    let mut findings: Vec<Finding> = found.into_iter().map(|(_, _, finding)| finding).collect();
+    let told = Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?;
     read.damages.extend(damages);
     read.damages.sort();
-    let mut findings: Vec<_> = found.into_iter().map(|(_, _, finding)| finding).collect();
     judge(&mut findings, read.hosts.len());
     let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
     Ok(Outcome {
@@ -128,7 +131,7 @@ pub fn scan(
         damages: read.damages,
         clock: options.clock,
         mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),
-        interrupted: read.interrupted,
+        interrupted: read.interrupted || !told,
         selected: options.pass.selected.clone(),
     })
 }

@@ -121,7 +121,6 @@ pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Sev
         risk_score: 47,
         why: Vec::new(),
         prevalence: Prevalence::default(),
-        resolved_from_excluded_name: None,
         host: host.to_owned(),
         clock: Clock::Created,
         delta_ticks: Some(delta * 10_000),
@@ -131,6 +130,8 @@ pub fn finding(number: u64, host: &str, process: &str, delta: i64, severity: Sev
             Some(event(1, 16_000 + number * 3, millis, host, start)),
             Some(event(3, 16_001 + number * 3, millis + delta, host, connection)),
         ],
+        story: Err(Untold::NoProcess),
+        excluded_name: None,
     }
 }
 

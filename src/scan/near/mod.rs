@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Result;
 use crate::finding::{
     Finding, HostCoverage, LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses, Prevalence,
+    Untold,
 };
 use crate::hash::hex;
 use crate::input::{Position, Seen};
@@ -156,7 +157,8 @@ impl Misses<'_> {
             risk_score: compiled.rule.info.risk_score,
             why: Vec::new(),
             prevalence: Prevalence::default(),
-            resolved_from_excluded_name: None,
+            excluded_name: None,
+            story: Err(Untold::NearMiss),
             host: host.to_owned(),
             clock: self.makes.clock,
             delta_ticks,

@@ -1,0 +1,135 @@
+//! The story of a finding as `findings.jsonl` holds it, and in the few words that tables have room for. It decides nothing about the process.
+
+use serde_json::{Value, json};
+
+use super::subject::joined;
+use crate::finding::Finding;
+use crate::finding::story::{Activity, Count, Destination, ExcludedName, Listed, Process, Query, Story};
+use crate::time::Timestamp;
+
+/// The object under `story`: the story, or `told: false` and why.
+pub fn object(finding: &Finding) -> Value {
+    let story = match &finding.story {
+        Ok(story) => story,
+        Err(untold) => return json!({"told": false, "reason": untold.as_str()}),
+    };
+    json!({
+        "told": true,
+        "host": story.host,
+        "process": process(&story.process),
+        "ancestors": story.ancestors.iter().map(process).collect::<Vec<_>>(),
+        "children": listed(&story.children, process),
+        "kin_complete": story.kin_complete,
+        "connections": connections(story),
+        "queries": {
+            "count": story.query_count,
+            "names": listed(&story.queries, query),
+        },
+        "activities": story.activities.iter().map(activity).collect::<Vec<_>>(),
+        "events": story.context.total,
+    })
+}
+
+/// The object under `resolved_from_excluded_name`, or `null`.
+pub fn excluded_name(name: Option<&ExcludedName>) -> Value {
+    name.map_or(Value::Null, |name| {
+        json!({
+            "name": name.name, "clause": name.clause, "address": name.address,
+            "record_id": name.record_id.map(|id| id.to_string()),
+        })
+    })
+}
+
+/// `explorer.exe(1372) > cmd.exe(99)? > mshta.exe(4242)`: from the farthest ancestor to the process; one whose start is not in the evidence has a `?`.
+pub fn ancestry(story: &Story) -> String {
+    let line = story.ancestors.iter().rev().map(named).chain([named(&story.process)]);
+    line.filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" > ")
+}
+
+/// `mshta.exe(4242)`, with a `?` behind it when its start is not in the evidence.
+fn named(process: &Process) -> String {
+    let name = if process.name.is_empty() { &process.executable } else { &process.name };
+    let pid = process.pid.map_or_else(String::new, |pid| format!("({pid})"));
+    let doubt = if process.known { "" } else { "?" };
+    if name.is_empty() { String::new() } else { format!("{name}{pid}{doubt}") }
+}
+
+/// `203.0.113.7:443`, `[2001:db8::1]:443`.
+pub fn address(destination: &Destination) -> String {
+    let ip = &destination.ip;
+    let host = if ip.contains(':') && !destination.port.is_empty() { format!("[{ip}]") } else { ip.clone() };
+    joined(&host, ":", &destination.port)
+}
+
+fn listed<T>(list: &Listed<T>, object: impl Fn(&T) -> Value) -> Value {
+    let shown: Vec<Value> = list.shown.iter().map(object).collect();
+    json!({"total": list.total, "more": list.left_out(), "listed": shown})
+}
+
+fn process(process: &Process) -> Value {
+    json!({
+        "known": process.known,
+        "flagged": process.flagged,
+        "depth": process.depth,
+        "entity_id": process.entity_id,
+        "parent_entity_id": process.parent_entity_id,
+        "name": process.name,
+        "executable": process.executable,
+        "pid": process.pid,
+        "command_line": process.command_line,
+        "user": process.user,
+        "logon_id": process.logon_id,
+        "integrity_level": process.integrity,
+        "hash": process.hashes,
+        "original_file_name": process.original_file_name,
+        "renamed": process.renamed(),
+        "start": time(process.started),
+        "end": time(process.ended),
+    })
+}
+
+fn connections(story: &Story) -> Value {
+    let connections = &story.connections;
+    let intervals = connections.intervals.map(|intervals| {
+        json!({
+            "count": intervals.count, "min_ms": intervals.min_ms, "median_ms": intervals.median_ms, "max_ms": intervals.max_ms,
+            "regular": intervals.regular,
+        })
+    });
+    counted(
+        &connections.all,
+        json!({"destinations": listed(&connections.destinations, destination), "intervals": intervals}),
+    )
+}
+
+fn destination(destination: &Destination) -> Value {
+    let own = json!({
+        "ip": destination.ip, "port": destination.port.parse::<u16>().ok(), "protocol": destination.protocol,
+        "inbound": destination.inbound, "host_name": destination.host_name, "names": destination.names,
+        "named_by_host": destination.named_by_host,
+    });
+    counted(&destination.seen, own)
+}
+
+fn query(query: &Query) -> Value {
+    counted(&query.seen, json!({"name": query.name, "statuses": query.statuses, "answers": query.answers}))
+}
+
+fn activity(activity: &Activity) -> Value {
+    let targets = listed(&activity.targets, |touched| {
+        counted(&touched.seen, json!({"event": touched.event, "target": touched.target}))
+    });
+    counted(&activity.all, json!({"kind": activity.kind, "targets": targets}))
+}
+
+/// `object` with count, first and last.
+fn counted(count: &Count, mut object: Value) -> Value {
+    object["count"] = Value::from(count.count);
+    object["first"] = time(count.first);
+    object["last"] = time(count.last);
+    object
+}
+
+fn time(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| Value::from(time.to_string()))
+}

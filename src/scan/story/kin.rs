@@ -1,0 +1,261 @@
+//! Who started whom: two hashes for each process start, so that the starts of a whole log fit in memory. It keeps no event and no name.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::input::Seen;
+use crate::sysmon::Event;
+
+use super::lookup::{Key, Lookup};
+use crate::scan::pass::{At, Worker};
+
+/// Process starts that are kept account of, at most: some 250 MB.
+const STARTS: usize = 6_000_000;
+/// Addresses that DNS answers are looked through for, at most.
+const ADDRESSES: usize = 100_000;
+/// Steps from a process to its farthest ancestor, at most: a log can claim a circle.
+const ANCESTORS: usize = 64;
+/// How deep children are followed.
+const DEPTH: u32 = 3;
+
+/// Addresses that processes with findings connected to, each with the number of the host.
+pub type Reached = HashSet<(usize, IpAddr)>;
+
+/// What an event tells of kin.
+pub enum Sign {
+    /// A process started.
+    Start { process: Key, parent: Option<Key> },
+    /// A process with a finding connected.
+    Reached(usize, IpAddr),
+}
+
+/// Picks the signs on the hosts in question.
+pub struct KinPicker<'a> {
+    /// What is in question.
+    pub lookup: &'a Lookup<'a>,
+}
+
+impl Worker for KinPicker<'_> {
+    type Scratch = ();
+    type Out = Sign;
+
+    fn scratch(&self) {}
+
+    fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
+        matches!(seen.event_id, 1 | 3) && self.lookup.host(seen.computer).is_some()
+    }
+
+    fn event(&self, _scratch: &mut (), event: &Event, _at: At<'_>) -> Option<Sign> {
+        let process = self.lookup.process(event)?;
+        if event.event_id() == 1 {
+            return Some(Sign::Start { process, parent: self.lookup.parent(event) });
+        }
+        let flagged = self.lookup.flagged().contains(&process);
+        let host = self.lookup.host(event.computer()).filter(|_| flagged)?;
+        Some(Sign::Reached(host, self.lookup.destination(event)?))
+    }
+}
+
+/// Who started each process, and whether no start was left out.
+pub struct Parents {
+    parents: HashMap<Key, Option<Key>>,
+    complete: bool,
+}
+
+/// Collects signs.
+pub struct Signs {
+    parents: Parents,
+    reached: Reached,
+}
+
+impl Signs {
+    /// None yet.
+    pub fn new() -> Self {
+        let parents = Parents { parents: HashMap::new(), complete: true };
+        Self { parents, reached: Reached::new() }
+    }
+
+    /// Takes the next one. Of two starts of one process the first counts.
+    pub fn take(&mut self, sign: Sign) {
+        match sign {
+            Sign::Start { process, parent } => {
+                let known = &mut self.parents.parents;
+                if known.len() < STARTS {
+                    known.entry(process).or_insert(parent);
+                } else {
+                    self.parents.complete &= known.contains_key(&process);
+                }
+            }
+            Sign::Reached(host, address) if self.reached.len() < ADDRESSES => {
+                self.reached.insert((host, address));
+            }
+            Sign::Reached(..) => {}
+        }
+    }
+
+    /// All of them.
+    pub fn finish(self) -> (Parents, Reached) {
+        (self.parents, self.reached)
+    }
+}
+
+/// What a process is in a story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The process itself.
+    Own,
+    /// One of its ancestors.
+    Ancestor,
+    /// One of its children and theirs, so many steps away.
+    Child(u32),
+}
+
+/// The part of a process in a story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The story's number.
+    pub story: usize,
+    /// What it is there.
+    pub role: Role,
+}
+
+/// Who plays a part in which story.
+#[derive(Debug)]
+pub struct Family {
+    parts: HashMap<Key, Vec<Part>>,
+    /// Per story the ancestors whose start is in the evidence, nearest first.
+    chains: Vec<Vec<Key>>,
+    /// Per story how many children there are.
+    children: Vec<u64>,
+    complete: bool,
+}
+
+impl Family {
+    /// The kin of the `flagged` processes, whose numbers are those of their stories.
+    pub fn of(starts: &Parents, flagged: &[Key]) -> Self {
+        let mut family = Self {
+            parts: HashMap::new(),
+            chains: Vec::new(),
+            children: vec![0; flagged.len()],
+            complete: starts.complete,
+        };
+        for (story, process) in flagged.iter().enumerate() {
+            family.add(*process, story, Role::Own);
+            let chain = ancestors(starts, *process);
+            chain.iter().for_each(|ancestor| family.add(*ancestor, story, Role::Ancestor));
+            family.chains.push(chain);
+        }
+        let mut level: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (story, process) in flagged.iter().enumerate() {
+            level.entry(*process).or_default().push(story);
+        }
+        for depth in 1..=DEPTH {
+            level = family.children(starts, &level, depth);
+        }
+        family
+    }
+
+    /// The parts of `process`; none for a stranger.
+    pub fn parts(&self, process: Key) -> &[Part] {
+        self.parts.get(&process).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a finding is about `process`.
+    pub fn is_flagged(&self, process: Key) -> bool {
+        self.parts(process).iter().any(|part| part.role == Role::Own)
+    }
+
+    /// The ancestors in `story` whose start is in the evidence, nearest first.
+    pub fn chain(&self, story: usize) -> &[Key] {
+        self.chains.get(story).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many children `story` has, to depth 3.
+    pub fn child_count(&self, story: usize) -> u64 {
+        self.children.get(story).copied().unwrap_or_default()
+    }
+
+    /// Whether no start was left out.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    fn add(&mut self, process: Key, story: usize, role: Role) {
+        self.parts.entry(process).or_default().push(Part { story, role });
+    }
+
+    /// Notes the processes that those of `level` started; these are the next level.
+    fn children(
+        &mut self,
+        starts: &Parents,
+        level: &HashMap<Key, Vec<usize>>,
+        depth: u32,
+    ) -> HashMap<Key, Vec<usize>> {
+        let mut next: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (child, parent) in &starts.parents {
+            let Some(stories) = parent.and_then(|parent| level.get(&parent)) else { continue };
+            for story in stories {
+                // Whoever has a part already closes a circle, which only a forged log can.
+                if self.parts(*child).iter().any(|part| part.story == *story) {
+                    continue;
+                }
+                self.add(*child, *story, Role::Child(depth));
+                if let Some(count) = self.children.get_mut(*story) {
+                    *count += 1;
+                }
+                next.entry(*child).or_default().push(*story);
+            }
+        }
+        next
+    }
+}
+
+/// The ancestors of `process` whose start is known, nearest first.
+fn ancestors(starts: &Parents, process: Key) -> Vec<Key> {
+    let mut chain = Vec::new();
+    let mut current = process;
+    while let Some(Some(parent)) = starts.parents.get(&current) {
+        let circle = *parent == process || chain.contains(parent);
+        if circle || chain.len() == ANCESTORS || !starts.parents.contains_key(parent) {
+            break;
+        }
+        chain.push(*parent);
+        current = *parent;
+    }
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(pairs: &[(Key, Key)]) -> Parents {
+        let parents = pairs.iter().map(|(process, parent)| (*process, Some(*parent))).collect();
+        Parents { parents, complete: true }
+    }
+
+    #[test]
+    fn kin_are_found_up_to_the_first_gap_and_down_three_steps() {
+        // 1 has no start; 2 > 3 > 4, which has the finding; 4 > 5 > 6 > 7 > 8, and 4 > 9.
+        let starts = starts(&[(2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 6), (8, 7), (9, 4)]);
+        let family = Family::of(&starts, &[4, 6]);
+        assert_eq!((family.chain(0), family.child_count(0)), ([3, 2].as_slice(), 4));
+        assert_eq!((family.chain(1), family.child_count(1)), ([5, 4, 3, 2].as_slice(), 2));
+        let role = |process, story| {
+            family.parts(process).iter().find(|part| part.story == story).map(|part| part.role)
+        };
+        assert_eq!([5, 9, 6, 7, 8].map(|child| role(child, 0)), {
+            let child = |depth| Some(Role::Child(depth));
+            [child(1), child(1), child(2), child(3), None]
+        });
+        assert!(family.is_flagged(6) && !family.is_flagged(5));
+        assert_eq!(family.parts(1), []);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        let family = Family::of(&starts(&[(1, 1), (2, 3), (3, 2)]), &[1, 2]);
+        assert_eq!((family.chain(0), family.child_count(0)), ([].as_slice(), 0));
+        assert_eq!((family.chain(1), family.child_count(1)), ([3].as_slice(), 0));
+    }
+}

@@ -1,0 +1,116 @@
+//! Which process an event is about, in eight bytes, and the addresses in it. It keeps no event.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+
+use crate::eql::{FieldId, Record, Scalar, Schema};
+use crate::sysmon::{Event, SysmonSchema};
+
+use super::Flagged;
+
+/// A process of a host, hashed with a secret of this run: no log can make two of them one.
+pub type Key = u64;
+
+/// The processes and hosts in question.
+#[derive(Debug, Clone)]
+pub struct Lookup<'a> {
+    hosts: Vec<&'a str>,
+    flagged: Vec<Key>,
+    state: RandomState,
+    fields: Fields,
+}
+
+/// Fields that hold several values, which only the schema can tell.
+#[derive(Debug, Clone, Copy)]
+struct Fields {
+    resolved: Option<FieldId>,
+    destination: Option<FieldId>,
+    answers: Option<FieldId>,
+    status: Option<FieldId>,
+}
+
+impl<'a> Lookup<'a> {
+    /// A lookup of these processes.
+    pub fn new(flagged: &'a [Flagged]) -> Self {
+        let mut hosts: Vec<&str> = flagged.iter().map(|process| process.host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let field = |path| SysmonSchema.resolve(path).map(|(field, _)| field);
+        let fields = Fields {
+            resolved: field("dns.resolved_ip"),
+            destination: field("destination.ip"),
+            answers: field("dns.answers.data"),
+            status: field("sysmon.dns.status"),
+        };
+        let mut lookup = Self { hosts, flagged: Vec::new(), state: RandomState::new(), fields };
+        lookup.flagged = flagged.iter().map(|process| lookup.key(&process.host, &process.guid)).collect();
+        lookup
+    }
+
+    /// The processes that findings are about, in order.
+    pub fn flagged(&self) -> &[Key] {
+        &self.flagged
+    }
+
+    /// Their hosts, sorted.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().copied()
+    }
+
+    /// The number of a host; `None` for one that has no finding.
+    pub fn host(&self, computer: &str) -> Option<usize> {
+        self.hosts.binary_search(&computer).ok()
+    }
+
+    /// The process that did what `event` tells; `None` when it has no GUID.
+    pub fn process(&self, event: &Event) -> Option<Key> {
+        // Sysmon's events 8 and 10 spell it each in their own way.
+        let names = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
+        let guid = names.into_iter().find_map(|name| event.named(name))?;
+        Some(self.key(event.computer(), guid))
+    }
+
+    /// The parent that a start tells of.
+    pub fn parent(&self, event: &Event) -> Option<Key> {
+        Some(self.key(event.computer(), event.named("ParentProcessGuid")?))
+    }
+
+    /// The addresses that a DNS query was answered with.
+    pub fn resolved(&self, event: &Event) -> Vec<IpAddr> {
+        addresses(event, self.fields.resolved)
+    }
+
+    /// Where a connection went.
+    pub fn destination(&self, event: &Event) -> Option<IpAddr> {
+        addresses(event, self.fields.destination).first().copied()
+    }
+
+    /// What a DNS query was answered with, names and addresses.
+    pub fn answers(&self, event: &Event) -> Vec<String> {
+        texts(event, self.fields.answers)
+    }
+
+    /// How a DNS query ended.
+    pub fn status(&self, event: &Event) -> Vec<String> {
+        texts(event, self.fields.status)
+    }
+
+    fn key(&self, host: &str, guid: &str) -> Key {
+        self.state.hash_one((host, guid))
+    }
+}
+
+fn addresses(event: &Event, field: Option<FieldId>) -> Vec<IpAddr> {
+    let values = field.map(|field| event.field(field)).unwrap_or_default();
+    let address = |scalar: &Scalar<'_>| match scalar {
+        Scalar::Ip(address) => Some(*address),
+        _ => None,
+    };
+    values.as_slice().iter().filter_map(address).collect()
+}
+
+fn texts(event: &Event, field: Option<FieldId>) -> Vec<String> {
+    let values = field.map(|field| event.field(field)).unwrap_or_default();
+    values.as_slice().iter().map(|scalar| crate::eql::value::text_of(scalar).into_owned()).collect()
+}

@@ -1,0 +1,150 @@
+//! The story of each process with a finding: what else it was and did. Two passes over the sources of its host, and none when nothing was found: the first
+//! learns who started whom, the second collects. It matches no rule and changes no match.
+
+mod excluded;
+mod gathering;
+mod kept;
+mod kin;
+mod lookup;
+mod tally;
+mod teller;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::finding::{Finding, Untold};
+
+use super::again::Again;
+use super::findings::Findings;
+use super::ledger::Holding;
+use super::rule_set::RuleSet;
+use excluded::Exclusions;
+use gathering::{Collector, Gathering};
+use kin::{Family, KinPicker, Signs};
+use lookup::Lookup;
+
+/// Processes that get a story: those of the first findings.
+const STORIES: usize = 5_000;
+/// Whole events in all stories together, for each of the two lists that hold some, unless there are very many stories.
+const EVENTS: usize = 20_000;
+/// Whole events in such a list of one story, at least and at most.
+const LISTED: (usize, usize) = (5, 100);
+
+/// What stories are made from.
+pub struct Stories<'a> {
+    /// The evidence, to be read again.
+    pub again: Again<'a>,
+    /// Whose records each source holds.
+    pub holdings: &'a [Holding],
+    /// The rules of the findings.
+    pub rules: &'a RuleSet,
+    /// Turns records into events of a report.
+    pub makes: Findings<'a>,
+}
+
+/// A process that a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flagged {
+    host: String,
+    guid: String,
+}
+
+impl Flagged {
+    /// The process of the finding's first event that names one.
+    fn of(finding: &Finding) -> Option<Self> {
+        finding.present().find_map(|event| {
+            let guid = event.text("process.entity_id");
+            (!guid.is_empty()).then(|| Self { host: event.computer.clone(), guid })
+        })
+    }
+}
+
+impl Stories<'_> {
+    /// Gives each of `findings` the story of its process. Answers whether all of it could be read.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Usage`] when the threads cannot be started.
+    pub fn tell(&self, findings: &mut [Finding]) -> Result<bool> {
+        let mut numbers: BTreeMap<Flagged, usize> = BTreeMap::new();
+        let mut flagged = Vec::new();
+        for process in findings.iter().filter_map(Flagged::of) {
+            if flagged.len() < STORIES && !numbers.contains_key(&process) {
+                numbers.insert(process.clone(), flagged.len());
+                flagged.push(process);
+            }
+        }
+        if flagged.is_empty() {
+            return Ok(true);
+        }
+        let number = |finding: &Finding| {
+            let process = Flagged::of(finding).ok_or(Untold::NoProcess)?;
+            numbers.get(&process).copied().ok_or(Untold::TooMany)
+        };
+        let mut completing = vec![BTreeSet::new(); flagged.len()];
+        for finding in findings.iter() {
+            if let Some(addresses) = number(finding).ok().and_then(|number| completing.get_mut(number)) {
+                addresses.extend(excluded::address(finding));
+            }
+        }
+        let gathered = self.gather(&flagged, completing)?;
+        let complete = gathered.is_some();
+        if let Some((lookup, gathering)) = gathered {
+            let exclusions = Exclusions { rules: self.rules, lookup: &lookup, clock: self.makes.clock };
+            for finding in findings.iter_mut() {
+                let suspects = number(finding).map(|number| gathering.suspects(number)).unwrap_or_default();
+                exclusions.mark(finding, &suspects);
+            }
+            let stories: Vec<_> = gathering.finish(&self.makes).into_iter().map(Arc::new).collect();
+            for finding in findings.iter_mut() {
+                let story = |number: usize| stories.get(number).cloned().ok_or(Untold::Interrupted);
+                finding.story = number(finding).and_then(story);
+            }
+        } else {
+            findings.iter_mut().for_each(|finding| {
+                finding.story = number(finding).and(Err(Untold::Interrupted));
+            });
+        }
+        Ok(complete)
+    }
+
+    /// Reads what is to be told of `flagged`; `None` when the run was interrupted. `completing` are the addresses by which findings came about, per process.
+    fn gather<'f>(
+        &self,
+        flagged: &'f [Flagged],
+        completing: Vec<BTreeSet<IpAddr>>,
+    ) -> Result<Option<(Lookup<'f>, Gathering<'f>)>> {
+        let lookup = Lookup::new(flagged);
+        let sources = self.sources(&lookup);
+        let mut signs = Signs::new();
+        let picker = KinPicker { lookup: &lookup };
+        let read = self.again.read(&sources, &picker, &mut |given| {
+            given.into_iter().for_each(|sign| signs.take(sign));
+            ControlFlow::Continue(())
+        })?;
+        if !read {
+            return Ok(None);
+        }
+        let (parents, reached) = signs.finish();
+        let family = Family::of(&parents, lookup.flagged());
+        drop(parents);
+        let listed = (EVENTS / flagged.len().max(1)).clamp(LISTED.0, LISTED.1);
+        let mut gathering = Gathering::new(lookup.clone(), family, reached, completing, listed);
+        let collector = Collector { frame: gathering.frame(), clock: self.makes.clock };
+        let read = self.again.read(&sources, &collector, &mut |given| {
+            given.into_iter().for_each(|candidate| gathering.take(candidate));
+            ControlFlow::Continue(())
+        })?;
+        gathering.end();
+        Ok(read.then_some((lookup, gathering)))
+    }
+
+    /// The sources that may hold events of the hosts in question.
+    fn sources(&self, lookup: &Lookup<'_>) -> BTreeSet<String> {
+        let with_holdings = self.again.sources.iter().zip(self.holdings);
+        let held = with_holdings.filter(|(_, holding)| lookup.hosts().any(|host| holding.may_hold(host)));
+        held.map(|(report, _)| report.source.clone()).collect()
+    }
+}
