@@ -7,6 +7,7 @@ mod chart;
 mod coverage;
 mod detail;
 mod patterns;
+mod story;
 mod summary;
 pub(super) mod words;
 
