@@ -10,8 +10,8 @@ pub mod html;
 pub mod jsonl;
 pub mod run;
 pub mod scope;
-pub mod story;
-mod subject;
+mod story;
+pub mod subject;
 pub mod timeline;
 
 use std::io::{self, Write};
