@@ -58,7 +58,7 @@ fn headers_are_a_contract_that_schema_numbers() {
          current_directory,original_file_name,name_mismatch,company,sha256,parent_image,parent_command_line,ancestry,start_time,\
          start_created,first_net_time,last_net_time,clock,delta_ms,net_count,dst_count,dst_list,dst_first,dst_port_first,dst_scope,\
          dns_names,rule_id,rule_version,rule_name,attack,tactic,why,flags,event_ids,record_ids,channel,source_file,source_sha256,copies,\
-         triage_note,base_severity,base_risk,hosts_process,hosts_destination,hosts_command,hosts_sha256,hosts_pattern,command_shape,schema"
+         triage_note,base_severity,base_risk,hosts_process,hosts_destination,hosts_command,hosts_sha256,hosts_pattern,command_shape,end_time,schema"
     );
     assert_eq!(rows.len(), support::plain().findings.len());
     assert!(rows.iter().all(|row| row.last().map(String::as_str) == Some("1")));
@@ -190,7 +190,6 @@ fn a_finding_is_one_object_with_its_events_in_order() {
             "base_risk",
             "why",
             "prevalence",
-            "resolved_from_excluded_name",
             "host",
             "user",
             "process",
@@ -198,6 +197,8 @@ fn a_finding_is_one_object_with_its_events_in_order() {
             "delta_ms",
             "threat",
             "notes",
+            "resolved_from_excluded_name",
+            "story",
             "events"
         ]
     );

@@ -286,6 +286,8 @@ fn by_rule(ran: &Ran) -> BTreeMap<String, Vec<String>> {
         finding["listed"] = Value::Null;
         // Counted among the findings of all rules.
         finding["prevalence"] = Value::Null;
+        // Which processes of it are flagged depends on the other rules.
+        finding["story"] = Value::Null;
         findings.entry(rule).or_default().push(finding.to_string());
     }
     findings

@@ -149,7 +149,9 @@ impl Process {
     pub fn named_by(event: &EvidenceEvent) -> Self {
         let text = |path: &str| event.text(path);
         let hashes = event.get("process.hash").and_then(|hashes| hashes.as_object());
-        let hashes = hashes.into_iter().flatten();
+        let hashes = hashes.into_iter().flatten().map(|(name, value)| (name.clone(), super::plain(value)));
+        // ECS has this one elsewhere, as it is of the image's imports alone.
+        let imports = event.get("process.pe.imphash").map(|hash| ("imphash".to_owned(), super::plain(hash)));
         Self {
             entity_id: text("process.entity_id"),
             parent_entity_id: text("process.parent.entity_id"),
@@ -160,7 +162,7 @@ impl Process {
             user: joined(&text("user.domain"), &text("user.name")),
             logon_id: text("winlog.event_data.LogonId"),
             integrity: text("winlog.event_data.IntegrityLevel"),
-            hashes: hashes.map(|(name, value)| (name.clone(), super::plain(value))).collect(),
+            hashes: hashes.chain(imports).collect(),
             original_file_name: text("process.pe.original_file_name"),
             ..Self::default()
         }

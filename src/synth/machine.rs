@@ -139,7 +139,7 @@ impl Machine {
     }
 
     /// The next record, of any event in the table.
-    pub(super) fn log(&mut self, event: u32, fill: &dyn Fn(&str) -> Option<TypedValue>) -> SynthRecord {
+    pub fn log(&mut self, event: u32, fill: &dyn Fn(&str) -> Option<TypedValue>) -> SynthRecord {
         let moment = Moment {
             created: self.now,
             utc: later_ticks(self.now, -LOGGING_DELAY),

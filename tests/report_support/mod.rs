@@ -431,7 +431,46 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
             forwarded: false,
         };
     }
+    let story = hostile_story(attack, finding.present().next().expect("an event"));
+    finding.story = Ok(Arc::new(story));
     finding
+}
+
+fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
+    use evql::finding::story::*;
+    let own = || attack.to_owned();
+    let count = Count { count: 2, first: Some(at(0)), last: Some(at(5)) };
+    let process = |depth| Process { depth, ..Process::started_by(Arc::new(event.clone())) };
+    let unknown = Process { known: false, name: own(), command_line: own(), user: own(), ..process(1) };
+    let destination = Destination {
+        ip: own(),
+        port: own(),
+        protocol: own(),
+        inbound: true,
+        host_name: own(),
+        names: vec![own()],
+        named_by_host: true,
+        seen: count,
+    };
+    let query = Query { name: own(), seen: count, statuses: vec![own()], answers: vec![own()] };
+    let touched = Touched { event: "FileCreate", target: own(), seen: count };
+    let targets = Listed { shown: vec![touched], total: 9 };
+    Story {
+        host: own(),
+        process: process(0),
+        ancestors: vec![unknown],
+        children: Listed { shown: vec![process(1)], total: 3 },
+        kin_complete: false,
+        connections: Connections {
+            all: count,
+            destinations: Listed { shown: vec![destination], total: 7 },
+            intervals: Intervals::of(vec![at(0), at(5)]),
+        },
+        queries: Listed { shown: vec![query], total: 8 },
+        query_count: 9,
+        activities: vec![Activity { kind: "files", all: count, targets }],
+        context: Listed { shown: vec![event.clone()], total: 4 },
+    }
 }
 
 fn poison(object: &mut Map<String, Value>, attack: &str) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::story::StoryView;
 use super::words::{moment, shape};
 use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
 use crate::report::escape::{defanged, truncated};
@@ -128,6 +129,11 @@ impl<'a> Card<'a> {
             .collect()
     }
 
+    /// What else its process was and did, or why that is not told.
+    pub fn story(&self) -> Result<StoryView<'a>, &'static str> {
+        StoryView::of(self.finding)
+    }
+
     /// Its events in sequence order; `None` where one had to be missing.
     pub fn events(&self) -> impl Iterator<Item = Option<EventView<'a>>> {
         let finding = self.finding;
@@ -204,7 +210,8 @@ fn numbered(pid: String) -> String {
     if pid.is_empty() { pid } else { format!("(pid {pid})") }
 }
 
-fn short(text: &str) -> String {
+/// The text, cut for a table.
+pub fn short(text: &str) -> String {
     cut(text, LINE_LIMIT)
 }
 

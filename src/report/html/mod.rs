@@ -8,6 +8,7 @@ mod coverage;
 mod detail;
 mod near;
 mod patterns;
+mod story;
 mod summary;
 pub(super) mod words;
 

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::finding::{Finding, Untold};
+use crate::error::Error;
+use crate::finding::{Finding, Story, Untold};
 
 use super::again::Again;
 use super::findings::Findings;
@@ -62,13 +62,12 @@ impl Flagged {
     }
 }
 
-impl Stories<'_> {
-    /// Gives each of `findings` the story of its process. Answers whether all of it could be read.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Usage`] when the threads cannot be started.
-    pub fn tell(&self, findings: &mut [Finding]) -> Result<bool> {
-        let mut numbers: BTreeMap<Flagged, usize> = BTreeMap::new();
+/// The processes that get a story, numbered in the order of their findings.
+struct Numbers(BTreeMap<Flagged, usize>);
+
+impl Numbers {
+    fn of(findings: &[Finding]) -> (Self, Vec<Flagged>) {
+        let mut numbers = BTreeMap::new();
         let mut flagged = Vec::new();
         for process in findings.iter().filter_map(Flagged::of) {
             if flagged.len() < STORIES && !numbers.contains_key(&process) {
@@ -76,38 +75,55 @@ impl Stories<'_> {
                 flagged.push(process);
             }
         }
+        (Self(numbers), flagged)
+    }
+
+    /// The number of the finding's process.
+    fn get(&self, finding: &Finding) -> Result<usize, Untold> {
+        let process = Flagged::of(finding).ok_or(Untold::NoProcess)?;
+        self.0.get(&process).copied().ok_or(Untold::TooMany)
+    }
+}
+
+impl Stories<'_> {
+    /// Gives each of `findings` the story of its process. Answers whether all of it could be read.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the threads cannot be started.
+    pub fn tell(&self, findings: &mut [Finding]) -> Result<bool, Error> {
+        let (numbers, flagged) = Numbers::of(findings);
         if flagged.is_empty() {
             return Ok(true);
         }
-        let number = |finding: &Finding| {
-            let process = Flagged::of(finding).ok_or(Untold::NoProcess)?;
-            numbers.get(&process).copied().ok_or(Untold::TooMany)
-        };
         let mut completing = vec![BTreeSet::new(); flagged.len()];
         for finding in findings.iter() {
-            if let Some(addresses) = number(finding).ok().and_then(|number| completing.get_mut(number)) {
+            if let Some(addresses) = numbers.get(finding).ok().and_then(|number| completing.get_mut(number)) {
                 addresses.extend(excluded::address(finding));
             }
         }
         let gathered = self.gather(&flagged, completing)?;
         let complete = gathered.is_some();
-        if let Some((lookup, gathering)) = gathered {
-            let exclusions = Exclusions { rules: self.rules, lookup: &lookup, clock: self.makes.clock };
-            for finding in findings.iter_mut() {
-                let suspects = number(finding).map(|number| gathering.suspects(number)).unwrap_or_default();
-                exclusions.mark(finding, &suspects);
-            }
-            let stories: Vec<_> = gathering.finish(&self.makes).into_iter().map(Arc::new).collect();
-            for finding in findings.iter_mut() {
-                let story = |number: usize| stories.get(number).cloned().ok_or(Untold::Interrupted);
-                finding.story = number(finding).and_then(story);
-            }
-        } else {
-            findings.iter_mut().for_each(|finding| {
-                finding.story = number(finding).and(Err(Untold::Interrupted));
-            });
+        let stories = gathered.map(|gathered| self.stories(findings, &numbers, gathered)).unwrap_or_default();
+        for finding in findings.iter_mut() {
+            let story = |number: usize| stories.get(number).cloned().ok_or(Untold::Interrupted);
+            finding.story = numbers.get(finding).and_then(story);
         }
         Ok(complete)
+    }
+
+    /// The stories in order; findings that an excluded name led to are marked on the way.
+    fn stories(
+        &self,
+        findings: &mut [Finding],
+        numbers: &Numbers,
+        (lookup, gathering): (Lookup<'_>, Gathering<'_>),
+    ) -> Vec<Arc<Story>> {
+        let exclusions = Exclusions { rules: self.rules, lookup: &lookup, clock: self.makes.clock };
+        for finding in findings.iter_mut() {
+            let suspects = numbers.get(finding).map(|number| gathering.suspects(number));
+            exclusions.mark(finding, &suspects.unwrap_or_default());
+        }
+        gathering.finish(&self.makes).into_iter().map(Arc::new).collect()
     }
 
     /// Reads what is to be told of `flagged`; `None` when the run was interrupted. `completing` are the addresses by which findings came about, per process.
@@ -115,7 +131,7 @@ impl Stories<'_> {
         &self,
         flagged: &'f [Flagged],
         completing: Vec<BTreeSet<IpAddr>>,
-    ) -> Result<Option<(Lookup<'f>, Gathering<'f>)>> {
+    ) -> Result<Option<(Lookup<'f>, Gathering<'f>)>, Error> {
         let lookup = Lookup::new(flagged);
         let sources = self.sources(&lookup);
         let mut signs = Signs::new();

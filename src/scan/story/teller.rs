@@ -52,7 +52,8 @@ pub struct Teller {
     queries: Tally<String, Asked>,
     query_count: u64,
     names: BTreeMap<IpAddr, Names>,
-    activities: BTreeMap<usize, (Count, Tally<(u32, String), ()>)>,
+    /// By number of the kind.
+    activities: BTreeMap<usize, Acts>,
 }
 
 /// Where a connection went.
@@ -70,6 +71,13 @@ struct Reached {
     host_name: String,
     /// The last connection by the clock that orders.
     last: Timestamp,
+}
+
+/// Events of one kind, by event id and target.
+#[derive(Debug, Default)]
+struct Acts {
+    all: Count,
+    targets: Tally<(u32, String), ()>,
 }
 
 #[derive(Debug, Default)]
@@ -160,10 +168,10 @@ impl Teller {
 
     fn activity(&mut self, event: &Event) {
         let (kind, target) = kind(event);
-        let (count, targets) = self.activities.entry(kind).or_default();
-        count.add(event.timestamp());
+        let acts = self.activities.entry(kind).or_default();
+        acts.all.add(event.timestamp());
         let target = target.and_then(|name| event.named(name)).map(clipped).unwrap_or_default();
-        targets.add((event.event_id(), target), event.timestamp());
+        acts.targets.add((event.event_id(), target), event.timestamp());
     }
 
     /// Its connections; `host_names` are the names that any process of the host had for an address.
@@ -209,7 +217,7 @@ impl Teller {
     /// What else it did.
     pub fn activities(&mut self) -> Vec<Activity> {
         let activities = std::mem::take(&mut self.activities).into_iter();
-        let made = activities.map(|(kind, (all, targets))| Activity {
+        let made = activities.map(|(kind, Acts { all, targets })| Activity {
             kind: ACTIVITIES.get(kind).copied().unwrap_or_default(),
             all,
             targets: targets.finish(TOUCHED, |(event_id, target), seen, ()| Touched {

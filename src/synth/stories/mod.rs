@@ -2,6 +2,7 @@
 
 mod every;
 mod evidence;
+mod kin;
 mod programs;
 
 use super::story::Story;
@@ -29,6 +30,8 @@ pub fn stories() -> Vec<Story> {
         evidence::smashed_chunk(),
         evidence::truncated(),
         evidence::dirty_log(),
+        kin::excluded_name(),
+        kin::kin(),
         every::every_event(),
     ]
 }
