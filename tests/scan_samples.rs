@@ -43,7 +43,7 @@ fn every_story_gives_what_it_promises_and_no_more() {
         "events.1.winlog.record_id",
         "events.1.event.code",
     ];
-    for (clock, count) in [("created", 22), ("utc", 21)] {
+    for (clock, count) in [("created", 25), ("utc", 24)] {
         let mut list: Vec<Essence> = found(clock).iter().map(|finding| essence(finding, fields)).collect();
         list.sort();
         assert_eq!(list, expected(clock), "by {clock}");
@@ -64,16 +64,21 @@ fn findings_stand_in_the_order_of_their_last_events_by_the_clock_asked_for() {
 }
 
 #[test]
-fn only_the_inverted_pair_carries_a_note_and_only_by_created() {
+fn only_the_inverted_pair_and_the_excluded_names_carry_notes_the_pair_only_by_created() {
     let noted = |clock: &str| -> Vec<Value> {
         found(clock).into_iter().filter(|finding| finding["notes"] != serde_json::json!([])).collect()
     };
+    let hosts = |list: &[Value]| -> Vec<String> {
+        list.iter().map(|finding| at(finding, "host.name").as_str().expect("a host").to_owned()).collect()
+    };
     let created = noted("created");
-    let [finding] = created.as_slice() else { panic!("{created:?}") };
-    assert_eq!(at(finding, "host.name"), "ws09.corp.example");
-    let note = at(finding, "notes.0").as_str().expect("a note");
-    assert!(note.contains("UtcTime") && note.contains("Elastic"), "{note}");
-    assert_eq!(noted("utc"), [] as [Value; 0]);
+    assert_eq!(hosts(&created), ["ws03.corp.example", "ws09.corp.example", "ws27.corp.example"]);
+    let note = |finding: &Value| at(finding, "notes.0").as_str().expect("a note").to_owned();
+    let inverted = note(&created[1]);
+    assert!(inverted.contains("UtcTime") && inverted.contains("Elastic"), "{inverted}");
+    assert!(note(&created[0]).contains("ocsp.digicert.com"), "{}", note(&created[0]));
+    assert!(note(&created[2]).contains("ctldl.windowsupdate.com"), "{}", note(&created[2]));
+    assert_eq!(hosts(&noted("utc")), ["ws03.corp.example", "ws27.corp.example"]);
 }
 
 #[test]
