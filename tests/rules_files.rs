@@ -282,6 +282,8 @@ fn by_rule(ran: &Ran) -> BTreeMap<String, Vec<String>> {
     for mut finding in ran.json_lines() {
         let rule = finding["rule"]["id"].as_str().expect("an id").to_owned();
         finding["rule"]["origin"] = Value::Null;
+        // It tells of the findings of all rules: which kin have some, and under which the story stands.
+        finding["story"] = Value::Null;
         findings.entry(rule).or_default().push(finding.to_string());
     }
     findings

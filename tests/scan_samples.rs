@@ -43,7 +43,7 @@ fn every_story_gives_what_it_promises_and_no_more() {
         "events.1.winlog.record_id",
         "events.1.event.code",
     ];
-    for (clock, count) in [("created", 22), ("utc", 21)] {
+    for (clock, count) in [("created", 25), ("utc", 24)] {
         let mut list: Vec<Essence> = found(clock).iter().map(|finding| essence(finding, fields)).collect();
         list.sort();
         assert_eq!(list, expected(clock), "by {clock}");
@@ -64,9 +64,11 @@ fn findings_stand_in_the_order_of_their_last_events_by_the_clock_asked_for() {
 }
 
 #[test]
-fn only_the_inverted_pair_carries_a_note_and_only_by_created() {
+fn only_the_inverted_pair_carries_a_note_on_time_and_only_by_created() {
+    let on_time = |note: &Value| note.as_str().is_some_and(|note| note.contains("UtcTime"));
     let noted = |clock: &str| -> Vec<Value> {
-        found(clock).into_iter().filter(|finding| finding["notes"] != serde_json::json!([])).collect()
+        let notes = |finding: &Value| finding["notes"].as_array().cloned().expect("a list");
+        found(clock).into_iter().filter(|finding| notes(finding).iter().any(on_time)).collect()
     };
     let created = noted("created");
     let [finding] = created.as_slice() else { panic!("{created:?}") };
@@ -74,6 +76,25 @@ fn only_the_inverted_pair_carries_a_note_and_only_by_created() {
     let note = at(finding, "notes.0").as_str().expect("a note");
     assert!(note.contains("UtcTime") && note.contains("Elastic"), "{note}");
     assert_eq!(noted("utc"), [] as [Value; 0]);
+}
+
+#[test]
+fn only_names_that_the_rule_excludes_are_told_behind_a_connection() {
+    for clock in ["created", "utc"] {
+        let list = found(clock);
+        let marked: Vec<_> = list
+            .iter()
+            .filter_map(|finding| {
+                Some((&finding["host"]["name"], finding["resolved_from_excluded_name"].as_object()?))
+            })
+            .map(|(host, name)| (host.as_str(), name["name"].as_str()))
+            .collect();
+        let expected = [
+            (Some("ws03.corp.example"), Some("ocsp.digicert.com")),
+            (Some("ws27.corp.example"), Some("ctldl.windowsupdate.com")),
+        ];
+        assert_eq!(marked, expected, "by {clock}");
+    }
 }
 
 #[test]

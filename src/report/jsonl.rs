@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::story;
+use super::story::{self, Told};
 use super::subject::Subject;
 use super::timeline;
 use crate::finding::{EvidenceEvent, Finding, Outcome, Threat};
@@ -18,7 +18,9 @@ pub const SCHEMA: i64 = 1;
 /// # Errors
 /// What `out` says.
 pub fn write_findings(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    outcome.findings.iter().try_for_each(|finding| write_line(&finding_object(finding), out))
+    let mut told = Told::default();
+    let mut object = |finding| finding_object(finding, told.before(finding));
+    outcome.findings.iter().try_for_each(|finding| write_line(&object(finding), out))
 }
 
 /// Writes `timeline.jsonl`: the rows of `timeline.csv` under the same names, with numbers as numbers and nothing cut, and `timestamp` in microseconds
@@ -40,8 +42,9 @@ pub fn write_timeline(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-/// The object of one finding. A key of its head that nothing fills is `null`, and so is an event that had to be missing.
-pub fn finding_object(finding: &Finding) -> Value {
+/// The object of one finding. A key of its head that nothing fills is `null`, and so is an event that had to be missing. The story
+/// stands under the first finding of a process; `before` is that, for the others.
+pub fn finding_object(finding: &Finding, before: Option<&str>) -> Value {
     let rule = &finding.rule;
     json!({
         "schema": SCHEMA,
@@ -59,7 +62,7 @@ pub fn finding_object(finding: &Finding) -> Value {
         "threat": finding.threats.iter().map(threat).collect::<Vec<_>>(),
         "notes": finding.notes,
         "resolved_from_excluded_name": story::excluded_name(finding.excluded_name.as_ref()),
-        "story": story::object(finding),
+        "story": story::object(finding, before),
         "events": finding.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
     })
 }

@@ -1,5 +1,8 @@
 //! The story of a finding as `findings.jsonl` holds it, and in the few words that tables have room for. It decides nothing about the process.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::subject::joined;
@@ -7,11 +10,25 @@ use crate::finding::Finding;
 use crate::finding::story::{Activity, Count, Destination, ExcludedName, Listed, Process, Query, Story};
 use crate::time::Timestamp;
 
-/// The object under `story`: the story, or `told: false` and why.
-pub fn object(finding: &Finding) -> Value {
-    let story = match &finding.story {
-        Ok(story) => story,
-        Err(untold) => return json!({"told": false, "reason": untold.as_str()}),
+/// Which stories were told, and under which finding: a process can have very many findings, and its story is written once.
+#[derive(Default)]
+pub struct Told<'a>(HashMap<*const Story, &'a str>);
+
+impl<'a> Told<'a> {
+    /// The earlier finding under which the story of `finding` was told; `None` for the first of its process, and without a story.
+    pub fn before(&mut self, finding: &'a Finding) -> Option<&'a str> {
+        let story = finding.story.as_ref().ok()?;
+        let first = *self.0.entry(Arc::as_ptr(story)).or_insert(&finding.id);
+        (first != finding.id).then_some(first)
+    }
+}
+
+/// The object under `story`: the story, `same_as` the finding under which it was told `before`, or `told: false` and why.
+pub fn object(finding: &Finding, before: Option<&str>) -> Value {
+    let story = match (&finding.story, before) {
+        (Err(untold), _) => return json!({"told": false, "reason": untold.as_str()}),
+        (Ok(_), Some(before)) => return json!({"told": true, "same_as": before}),
+        (Ok(story), None) => story,
     };
     json!({
         "told": true,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cell::{Cell, Column};
 use super::escape::truncated;
 use super::scope::Scope;
+use super::story::Told;
 use super::subject::{self, Subject};
 use crate::finding::story::{Process, RESOLVED_FROM_EXCLUDED_NAME};
 use crate::finding::{EvidenceEvent, Finding, Outcome};
@@ -59,13 +60,16 @@ impl Row<'_> {
 pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     let prevalence = Prevalence::of(outcome);
     let mut rows: Vec<Row> = Vec::new();
+    let mut stories = Told::default();
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
             let hosts_seen = Some(prevalence.hosts(subject, event));
             rows.push(Row { finding, event, kind: RowKind::Evidence, subject, hosts_seen });
         }
-        rows.extend(told(finding));
+        if stories.before(finding).is_none() {
+            rows.extend(told(finding));
+        }
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
     rows
