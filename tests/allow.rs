@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::{Ran, at, evql, json_lines, samples, scan_here};
 use evql::finding::{Clock, Outcome};
-use evql::report::jsonl::{finding_object, suppressed_object};
+use evql::report::jsonl::write_findings;
 use evql::rules::read_allow_list;
 use evql::scan::{AllowSet, suppress};
 use proptest::prelude::*;
@@ -31,8 +31,12 @@ fn set(text: &str) -> AllowSet {
 
 /// The findings kept and set aside, as the JSON that outputs carry.
 fn lines(outcome: &Outcome) -> (Vec<String>, Vec<Value>) {
-    let kept = outcome.findings.iter().map(|finding| finding_object(finding).to_string()).collect();
-    (kept, outcome.suppressed.iter().map(suppressed_object).collect())
+    let mut bytes = Vec::new();
+    write_findings(outcome, &mut bytes).expect("a Vec takes every write");
+    let lines: Vec<String> = String::from_utf8(bytes).expect("UTF-8").lines().map(str::to_owned).collect();
+    let value = |line: &String| serde_json::from_str::<Value>(line).expect("JSON");
+    let kept = lines.iter().filter(|line| value(line)["type"] == "finding").cloned().collect();
+    (kept, lines.iter().map(value).filter(|line| line["type"] == "suppressed").collect())
 }
 
 /// Conditions that describe many, few or none of the samples' findings.

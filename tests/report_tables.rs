@@ -221,7 +221,7 @@ fn a_finding_is_one_object_with_its_events_in_order() {
 fn json_keeps_hostile_text_whole() {
     let outcome = support::hostile();
     for (finding, attack) in outcome.findings.iter().zip(support::ATTACKS) {
-        let object = evql::report::jsonl::finding_object(finding);
+        let object = evql::report::jsonl::finding_object(finding, None);
         assert_eq!(object["process"]["command_line"], *attack);
         assert_eq!(object["events"][0]["winlog"]["computer_name"], *attack);
         assert_eq!(
@@ -229,7 +229,7 @@ fn json_keeps_hostile_text_whole() {
             finding.events[0].as_ref().and_then(|e| e.record_id).map(|id| id.to_string()).unwrap_or_default()
         );
     }
-    let long = evql::report::jsonl::finding_object(&outcome.findings[support::ATTACKS.len()]);
+    let long = evql::report::jsonl::finding_object(&outcome.findings[support::ATTACKS.len()], None);
     assert_eq!(long["process"]["command_line"].as_str().map(str::len), Some(3 + 3 * 350_000));
 }
 

@@ -287,6 +287,7 @@ fn by_rule(ran: &Ran) -> BTreeMap<String, Vec<String>> {
         // Counted among the findings of all rules.
         finding["prevalence"] = Value::Null;
         // Which processes of it are flagged depends on the other rules.
+        // It tells of the findings of all rules: which kin have some, and under which the story stands.
         finding["story"] = Value::Null;
         findings.entry(rule).or_default().push(finding.to_string());
     }

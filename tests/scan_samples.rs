@@ -64,21 +64,37 @@ fn findings_stand_in_the_order_of_their_last_events_by_the_clock_asked_for() {
 }
 
 #[test]
-fn only_the_inverted_pair_and_the_excluded_names_carry_notes_the_pair_only_by_created() {
+fn only_the_inverted_pair_carries_a_note_on_time_and_only_by_created() {
+    let on_time = |note: &Value| note.as_str().is_some_and(|note| note.contains("UtcTime"));
     let noted = |clock: &str| -> Vec<Value> {
-        found(clock).into_iter().filter(|finding| finding["notes"] != serde_json::json!([])).collect()
-    };
-    let hosts = |list: &[Value]| -> Vec<String> {
-        list.iter().map(|finding| at(finding, "host.name").as_str().expect("a host").to_owned()).collect()
+        let notes = |finding: &Value| finding["notes"].as_array().cloned().expect("a list");
+        found(clock).into_iter().filter(|finding| notes(finding).iter().any(on_time)).collect()
     };
     let created = noted("created");
-    assert_eq!(hosts(&created), ["ws03.corp.example", "ws09.corp.example", "ws27.corp.example"]);
-    let note = |finding: &Value| at(finding, "notes.0").as_str().expect("a note").to_owned();
-    let inverted = note(&created[1]);
-    assert!(inverted.contains("UtcTime") && inverted.contains("Elastic"), "{inverted}");
-    assert!(note(&created[0]).contains("ocsp.digicert.com"), "{}", note(&created[0]));
-    assert!(note(&created[2]).contains("ctldl.windowsupdate.com"), "{}", note(&created[2]));
-    assert_eq!(hosts(&noted("utc")), ["ws03.corp.example", "ws27.corp.example"]);
+    let [finding] = created.as_slice() else { panic!("{created:?}") };
+    assert_eq!(at(finding, "host.name"), "ws09.corp.example");
+    let note = at(finding, "notes.0").as_str().expect("a note");
+    assert!(note.contains("UtcTime") && note.contains("Elastic"), "{note}");
+    assert_eq!(noted("utc"), [] as [Value; 0]);
+}
+
+#[test]
+fn only_names_that_the_rule_excludes_are_told_behind_a_connection() {
+    for clock in ["created", "utc"] {
+        let list = found(clock);
+        let marked: Vec<_> = list
+            .iter()
+            .filter_map(|finding| {
+                Some((&finding["host"]["name"], finding["resolved_from_excluded_name"].as_object()?))
+            })
+            .map(|(host, name)| (host.as_str(), name["name"].as_str()))
+            .collect();
+        let expected = [
+            (Some("ws03.corp.example"), Some("ocsp.digicert.com")),
+            (Some("ws27.corp.example"), Some("ctldl.windowsupdate.com")),
+        ];
+        assert_eq!(marked, expected, "by {clock}");
+    }
 }
 
 #[test]

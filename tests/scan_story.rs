@@ -180,6 +180,27 @@ fn a_story_goes_on_in_other_sources_and_counts_copies_once() {
 }
 
 #[test]
+fn a_story_is_read_from_a_member_of_an_archive() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = rotated(folder.path()).remove(1);
+    let packed = std::fs::File::create(folder.path().join("packed.evtx.gz")).expect("a file");
+    let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::copy(&mut std::fs::File::open(&live).expect("a log"), &mut packed).expect("packed");
+    packed.finish().expect("packed");
+    let told = |path: PathBuf| {
+        let outcome = scan_here(&[path], Clock::Created);
+        let [finding] = outcome.findings.as_slice() else { panic!("{} findings", outcome.findings.len()) };
+        story(finding).clone()
+    };
+    let (plain, packed) = (told(live), told(folder.path().join("packed.evtx.gz")));
+    assert_eq!((&packed.connections, &packed.process.ended), (&plain.connections, &plain.process.ended));
+    assert_eq!(packed.context.shown.len(), 6);
+    for event in &packed.context.shown {
+        assert!(event.evidence.source.ends_with("packed.evtx.gz!/packed.evtx"), "{}", event.evidence.source);
+    }
+}
+
+#[test]
 fn what_a_process_touched_is_counted_by_kind() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut host = machine("TOUCHES", 1);
@@ -253,6 +274,23 @@ fn a_finding_without_a_process_says_so() {
     assert_eq!(found.len(), 1);
     assert_eq!(at(&found[0], "story.told"), false);
     assert_eq!(at(&found[0], "story.reason"), Untold::NoProcess.as_str());
+}
+
+#[test]
+fn a_process_with_several_findings_has_its_story_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = folder.path().join("connects.eql");
+    std::fs::write(&rule, r#"network where destination.port == 8443"#).expect("a rule");
+    let rule = rule.to_string_lossy().into_owned();
+    let found = findings(&[&samples().join("beacon")], &["--rules", &rule]);
+    assert_eq!(found.len(), 401);
+    let id = |finding: &serde_json::Value| at(finding, "finding_id").as_str().expect("an id").to_owned();
+    let place = found.iter().map(id).min().expect("findings");
+    let (told, others): (Vec<&serde_json::Value>, Vec<&serde_json::Value>) =
+        found.iter().partition(|finding| id(finding) == place);
+    assert_eq!(told.len(), 1);
+    assert_eq!(at(told[0], "story.connections.count"), 400);
+    assert!(others.iter().all(|finding| at(finding, "story.same_as") == place.as_str()));
 }
 
 #[test]

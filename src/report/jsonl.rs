@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::story;
+use super::story::{self, Told};
 use super::subject::Subject;
 use super::timeline;
 use crate::finding::{
@@ -22,8 +22,13 @@ pub const SCHEMA: i64 = 1;
 /// What `out` says.
 pub fn write_findings(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     let near = &outcome.near;
-    outcome.findings.iter().try_for_each(|finding| write_line(&finding_object(finding), out))?;
-    outcome.suppressed.iter().try_for_each(|suppressed| write_line(&suppressed_object(suppressed), out))?;
+    let aside = || outcome.suppressed.iter().map(|suppressed| &suppressed.finding);
+    let told = Told::of(outcome.findings.iter().chain(aside()));
+    let object = |finding| finding_object(finding, told.elsewhere(finding));
+    outcome.findings.iter().try_for_each(|finding| write_line(&object(finding), out))?;
+    outcome.suppressed.iter().try_for_each(|suppressed| {
+        write_line(&suppressed_object(suppressed, told.elsewhere(&suppressed.finding)), out)
+    })?;
     near.counts.iter().try_for_each(|count| write_line(&count_object(count, near.more), out))?;
     near.listed.iter().try_for_each(|miss| write_line(&near_miss_object(miss), out))
 }
@@ -48,9 +53,9 @@ pub fn write_timeline(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// The object of a finding that an allow-list set aside: the finding's, with the entry that did it.
-pub fn suppressed_object(suppressed: &Suppressed) -> Value {
+fn suppressed_object(suppressed: &Suppressed, elsewhere: Option<&str>) -> Value {
     let entry = &suppressed.entry;
-    let mut object = finding_object(&suppressed.finding);
+    let mut object = finding_object(&suppressed.finding, elsewhere);
     object["type"] = Value::from("suppressed");
     object["allow"] = json!({
         "id": entry.id, "reason": entry.reason, "author": entry.author, "expires": entry.expires,
@@ -58,8 +63,9 @@ pub fn suppressed_object(suppressed: &Suppressed) -> Value {
     object
 }
 
-/// The object of one finding. A key of its head that nothing fills is `null`, and so is an event that had to be missing.
-pub fn finding_object(finding: &Finding) -> Value {
+/// The object of one finding. A key of its head that nothing fills is `null`, and so is an event that had to be missing. The story
+/// stands under one finding of a process; `elsewhere` is that, for the others.
+pub fn finding_object(finding: &Finding, elsewhere: Option<&str>) -> Value {
     let rule = &finding.rule;
     json!({
         "type": "finding",
@@ -80,7 +86,7 @@ pub fn finding_object(finding: &Finding) -> Value {
         "threat": finding.threats.iter().map(threat).collect::<Vec<_>>(),
         "notes": finding.notes,
         "resolved_from_excluded_name": story::excluded_name(finding.excluded_name.as_ref()),
-        "story": story::object(finding),
+        "story": story::object(finding, elsewhere),
         "events": finding.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
     })
 }

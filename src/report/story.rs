@@ -1,5 +1,8 @@
 //! The story of a finding as `findings.jsonl` holds it, and in the few words that tables have room for. It decides nothing about the process.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::subject::joined;
@@ -7,11 +10,34 @@ use crate::finding::Finding;
 use crate::finding::story::{Activity, Count, Destination, ExcludedName, Listed, Process, Query, Story};
 use crate::time::Timestamp;
 
-/// The object under `story`: the story, or `told: false` and why.
-pub fn object(finding: &Finding) -> Value {
-    let story = match &finding.story {
-        Ok(story) => story,
-        Err(untold) => return json!({"told": false, "reason": untold.as_str()}),
+/// Under which finding each story is told: one of its process's, so that a rule that finds much in one process does not tell it over and over.
+pub struct Told<'a>(HashMap<*const Story, &'a str>);
+
+impl<'a> Told<'a> {
+    /// The places of the stories of `findings`: that of the least id has it, whatever else is among them or in which order they are.
+    pub fn of(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+        let mut places: HashMap<*const Story, &'a str> = HashMap::new();
+        for finding in findings {
+            let Ok(story) = &finding.story else { continue };
+            let place = places.entry(Arc::as_ptr(story)).or_insert(&finding.id);
+            *place = (*place).min(finding.id.as_str());
+        }
+        Self(places)
+    }
+
+    /// The other finding under which the story of `finding` is told; `None` when it is told under this one, and without a story.
+    pub fn elsewhere(&self, finding: &Finding) -> Option<&'a str> {
+        let story = finding.story.as_ref().ok()?;
+        self.0.get(&Arc::as_ptr(story)).copied().filter(|place| *place != finding.id)
+    }
+}
+
+/// The object under `story`: the story, `same_as` the finding under which it is told `elsewhere`, or `told: false` and why.
+pub fn object(finding: &Finding, elsewhere: Option<&str>) -> Value {
+    let story = match (&finding.story, elsewhere) {
+        (Err(untold), _) => return json!({"told": false, "reason": untold.as_str()}),
+        (Ok(_), Some(elsewhere)) => return json!({"told": true, "same_as": elsewhere}),
+        (Ok(story), None) => story,
     };
     json!({
         "told": true,

@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, Column};
 use super::escape::truncated;
+use super::story::Told;
 use super::subject::{self, Subject};
 use crate::finding::story::{Process, RESOLVED_FROM_EXCLUDED_NAME};
 use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome, Scope};
@@ -57,12 +58,15 @@ impl Row<'_> {
 /// The rows of all findings and listed near misses by (datetime, host, record id, finding).
 pub fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
     let mut rows: Vec<Row> = Vec::new();
+    let stories = Told::of(&outcome.findings);
     for finding in &outcome.findings {
         for event in finding.present() {
             let subject = Subject::of(finding, event);
             rows.push(Row { finding, near: None, event, kind: RowKind::Evidence, subject });
         }
-        rows.extend(told(finding));
+        if stories.elsewhere(finding).is_none() {
+            rows.extend(told(finding));
+        }
     }
     for near in &outcome.near.listed {
         let finding = &near.nearly;

@@ -223,7 +223,7 @@ impl<'a> Gathering<'a> {
         for (key, depth) in self.frame.family.chain(story).iter().zip(1..) {
             let Some(event) = starts.get(key) else { break };
             let known = Process::started_by(Arc::clone(event));
-            let flagged = self.frame.family.is_flagged(*key);
+            let flagged = self.frame.lookup.is_flagged(*key);
             ancestors.push(Process { depth, flagged, ended: self.ends.get(key).copied(), ..known });
             last = Some(Arc::clone(event));
         }
@@ -248,7 +248,7 @@ impl<'a> Gathering<'a> {
             })?;
             let known = Process::started_by(Arc::new(makes.event(candidate)));
             let ended = self.ends.get(&key).copied();
-            Some(Process { depth, flagged: family.is_flagged(key), ended, ..known })
+            Some(Process { depth, flagged: self.frame.lookup.is_flagged(key), ended, ..known })
         };
         let mut shown: Vec<Process> = teller.children.events().filter_map(child).collect();
         shown.sort_by_key(|process| process.depth);

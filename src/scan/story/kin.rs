@@ -50,7 +50,7 @@ impl Worker for KinPicker<'_> {
         if event.event_id() == 1 {
             return Some(Sign::Start { process, parent: self.lookup.parent(event) });
         }
-        let flagged = self.lookup.flagged().contains(&process);
+        let flagged = self.lookup.is_flagged(process);
         let host = self.lookup.host(event.computer()).filter(|_| flagged)?;
         Some(Sign::Reached(host, self.lookup.destination(event)?))
     }
@@ -160,11 +160,6 @@ impl Family {
         self.parts.get(&process).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether a finding is about `process`.
-    pub fn is_flagged(&self, process: Key) -> bool {
-        self.parts(process).iter().any(|part| part.role == Role::Own)
-    }
-
     /// The ancestors in `story` whose start is in the evidence, nearest first.
     pub fn chain(&self, story: usize) -> &[Key] {
         self.chains.get(story).map(Vec::as_slice).unwrap_or_default()
@@ -248,7 +243,6 @@ mod tests {
             let child = |depth| Some(Role::Child(depth));
             [child(1), child(1), child(2), child(3), None]
         });
-        assert!(family.is_flagged(6) && !family.is_flagged(5));
         assert_eq!(family.parts(1), []);
     }
 

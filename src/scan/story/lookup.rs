@@ -1,5 +1,6 @@
 //! Which process an event is about, in eight bytes, and the addresses in it. It keeps no event.
 
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -17,6 +18,8 @@ pub type Key = u64;
 pub struct Lookup<'a> {
     hosts: Vec<&'a str>,
     flagged: Vec<Key>,
+    /// The same, to be asked.
+    known: HashSet<Key>,
     state: RandomState,
     fields: Fields,
 }
@@ -43,14 +46,21 @@ impl<'a> Lookup<'a> {
             answers: field("dns.answers.data"),
             status: field("sysmon.dns.status"),
         };
-        let mut lookup = Self { hosts, flagged: Vec::new(), state: RandomState::new(), fields };
+        let mut lookup =
+            Self { hosts, flagged: Vec::new(), known: HashSet::new(), state: RandomState::new(), fields };
         lookup.flagged = flagged.iter().map(|process| lookup.key(&process.host, &process.guid)).collect();
+        lookup.known = lookup.flagged.iter().copied().collect();
         lookup
     }
 
     /// The processes that findings are about, in order.
     pub fn flagged(&self) -> &[Key] {
         &self.flagged
+    }
+
+    /// Whether a finding is about `process`.
+    pub fn is_flagged(&self, process: Key) -> bool {
+        self.known.contains(&process)
     }
 
     /// Their hosts, sorted.
