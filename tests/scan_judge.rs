@@ -3,8 +3,6 @@
 mod common;
 mod report_support;
 
-use std::path::PathBuf;
-
 use common::{at, findings, samples};
 use evql::finding::{Clock, Finding, Severity};
 use evql::scan::{groups, judge};
@@ -182,7 +180,7 @@ fn every_output_carries_the_base_and_the_reasons() {
 
 #[test]
 fn the_samples_groups_hold_every_finding_once() {
-    let outcome = common::scan_here(&[PathBuf::from(samples())], Clock::Created);
+    let outcome = common::scan_here(&[samples()], Clock::Created);
     let mut places: Vec<usize> = outcome.groups.iter().flat_map(|group| group.findings.clone()).collect();
     places.sort_unstable();
     assert_eq!(places, (0..outcome.findings.len()).collect::<Vec<_>>());
