@@ -131,6 +131,20 @@ fn a_connection_too_late_says_by_how_much() {
 }
 
 #[test]
+fn a_connection_before_its_start_says_by_how_much() {
+    // The finding by TimeCreated carries a note with the very number, from another place in the program.
+    let found = common::findings(&[&common::samples().join("inverted-utc")], &[]);
+    let noted =
+        found.iter().find(|finding| finding["notes"] != serde_json::json!([])).expect("the inverted pair");
+    let guid = at(noted, "process.entity_id").as_str().expect("a GUID");
+    let arguments = ["explain-finding", "samples/inverted-utc", "--clock", "utc", "--json", "--guid", guid];
+    let object: Value = serde_json::from_str(&evql(arguments).expect(0).stdout).expect("JSON");
+    assert_eq!(at(&object, "rules.0.verdict"), "before_start");
+    let off_by = format!("lies {} ms before", at(&object, "rules.0.off_by_ms"));
+    assert!(at(noted, "notes.0").as_str().is_some_and(|note| note.contains(&off_by)), "{off_by} {noted}");
+}
+
+#[test]
 fn a_flagged_process_names_its_finding() {
     let (object, told) = of_process("mshta", "mshta.exe");
     assert_eq!(at(&object, "rules.0.verdict"), "flagged");

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::finding::Clock;
 use crate::input::{Seen, Source};
 use crate::sysmon::{Event, fields};
-use crate::time::TICKS_PER_MILLI;
+use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 use super::ScanOptions;
 use super::explain::{ClauseView, EventView, distance, failing, maxspan_ms};
@@ -225,20 +225,26 @@ fn verdict(
     {
         return (Verdict::BeforeStart, Some(start.ticks_since(end) / TICKS_PER_MILLI));
     }
-    let mut nearest: Option<i64> = None;
-    let mut begun = times(first).peekable();
-    let mut before = None;
-    for time in times(last) {
-        while let Some(start) = begun.next_if(|start| *start <= time) {
-            before = Some(start);
-        }
-        let span = before.map(|start| time.ticks_since(start) / TICKS_PER_MILLI);
-        nearest = [nearest, span].into_iter().flatten().min();
-    }
-    match (nearest, maxspan_ms(compiled.program.form())) {
+    match (nearest_span(times(first), times(last)), maxspan_ms(compiled.program.form())) {
         (Some(span), Some(maxspan)) if span >= maxspan => (Verdict::OutsideMaxspan, Some(span - maxspan)),
         _ => (Verdict::NotInOrder, None),
     }
+}
+
+/// The shortest time from one of `starts` to one of `ends` that is not before it, in milliseconds; both in order.
+fn nearest_span(
+    starts: impl Iterator<Item = Timestamp>,
+    ends: impl Iterator<Item = Timestamp>,
+) -> Option<i64> {
+    let mut starts = starts.peekable();
+    let mut latest = None;
+    let spans = ends.filter_map(|end| {
+        while let Some(start) = starts.next_if(|start| *start <= end) {
+            latest = Some(start);
+        }
+        latest.map(|start| end.ticks_since(start) / TICKS_PER_MILLI)
+    });
+    spans.min()
 }
 
 /// Picks the events of one process, whether or not a rule wants them.

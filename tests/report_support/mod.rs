@@ -362,6 +362,7 @@ pub fn hostile() -> Outcome {
     outcome.findings.push(long);
     let all = ATTACKS.join(" ");
     outcome.rules = vec![hostile_rule(&all)];
+    set_aside(&mut outcome, &all);
     outcome.sources.push(SourceReport {
         kind: Some(SourceKind::Evtx),
         source: all.clone(),
@@ -371,6 +372,22 @@ pub fn hostile() -> Outcome {
     outcome.hosts.push(host(&all, &[(1, 1)]));
     outcome.damages.push(damage(&all, Some(1), Some(1), DamageKind::Chunk, &all, true));
     outcome
+}
+
+/// An allow-list that says `text` everywhere, and a finding that it set aside.
+fn set_aside(outcome: &mut Outcome, text: &str) {
+    let own = || text.to_owned();
+    let entry = Arc::new(AllowEntry {
+        id: own(),
+        reason: own(),
+        author: own(),
+        expires: own(),
+        rule: Some(own()),
+        expired: true,
+    });
+    outcome.suppressed.push(Suppressed { finding: hostile_finding(99, text), entry: Arc::clone(&entry) });
+    outcome.allow_lists.push(AllowFile { path: own(), sha256: own(), entries: vec![entry] });
+    outcome.groups = evql::scan::groups(&outcome.findings);
 }
 
 /// A run whose command line is hostile too: a folder's name can carry markup.
@@ -416,6 +433,8 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
     finding.rule = hostile_rule(attack);
     finding.threats = finding.rule.threats.clone();
     finding.notes = vec![attack.to_owned()];
+    finding.why = vec![Reason { code: "renamed", words: attack.to_owned(), weight: 20 }];
+    finding.resolved_from_excluded_name = Some(attack.to_owned());
     for event in finding.events.iter_mut().flatten() {
         poison(&mut event.document, attack);
         event.document.insert(attack.to_owned(), json!({attack: [attack, attack]}));
