@@ -360,6 +360,7 @@ pub fn hostile() -> Outcome {
         start.document["process"]["command_line"] = json!(format!("<b>{}", "é<".repeat(350_000)));
     }
     outcome.findings.push(long);
+    outcome.near = hostile_near();
     let all = ATTACKS.join(" ");
     outcome.rules = vec![hostile_rule(&all)];
     set_aside(&mut outcome, &all);
@@ -425,6 +426,23 @@ fn hostile_rule(text: &str) -> Arc<RuleInfo> {
         ..(*base).clone()
     };
     Arc::new(info)
+}
+
+/// A near miss per attack.
+fn hostile_near() -> NearMisses {
+    let miss = |(number, attack): (usize, &&str)| {
+        let mut nearly = hostile_finding(number as u64, attack);
+        nearly.id = format!("n-{number:016x}");
+        NearMiss { kind: NearKind::Excluded, detail: (*attack).to_owned(), nearly }
+    };
+    let count = NearCount {
+        rule: hostile_rule(&ATTACKS.concat()),
+        kind: NearKind::Excluded,
+        count: 1_000,
+        listed: ATTACKS.len() as u64,
+    };
+    let listed = ATTACKS.iter().enumerate().map(miss).collect();
+    NearMisses { looked_for: true, counts: vec![count], listed, more: true }
 }
 
 fn hostile_finding(number: u64, attack: &str) -> Finding {
