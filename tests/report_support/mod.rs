@@ -452,7 +452,12 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
     finding.threats = finding.rule.threats.clone();
     finding.notes = vec![attack.to_owned()];
     finding.why = vec![Reason { code: "renamed", words: attack.to_owned(), weight: 20 }];
-    finding.resolved_from_excluded_name = Some(attack.to_owned());
+    finding.excluded_name = Some(ExcludedName {
+        name: attack.to_owned(),
+        clause: attack.to_owned(),
+        address: attack.to_owned(),
+        record_id: Some(7),
+    });
     for event in finding.events.iter_mut().flatten() {
         poison(&mut event.document, attack);
         event.document.insert(attack.to_owned(), json!({attack: [attack, attack]}));
