@@ -203,6 +203,14 @@ pub struct EvidenceEvent {
 }
 
 impl EvidenceEvent {
+    /// Its time by `clock`.
+    pub fn time(&self, clock: Clock) -> Timestamp {
+        match clock {
+            Clock::Created => self.created,
+            Clock::Utc => self.timestamp,
+        }
+    }
+
     /// The value at the dotted ECS `path`.
     pub fn get(&self, path: &str) -> Option<&Value> {
         let mut parts = path.split('.');

@@ -147,6 +147,18 @@ fn parse_sysmon(text: &str) -> Option<Timestamp> {
     Some(Timestamp(millis * TICKS_PER_MILLI))
 }
 
+/// A span of 100 ns ticks for a reader: `1.406 s`, `2 min 3.000 s`; from an hour on `1 h 2 min 3 s`, from a day on `1 d 1 h`.
+pub fn span(ticks: i64) -> String {
+    let millis = ticks.div_euclid(TICKS_PER_MILLI);
+    let (seconds, rest) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
+    match seconds {
+        ..60 => format!("{seconds}.{rest:03} s"),
+        60..3_600 => format!("{} min {}.{rest:03} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min {} s", seconds / 3_600, seconds / 60 % 60, seconds % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,5 +220,18 @@ mod tests {
             assert!(!time.to_iso_millis().is_empty());
         }
         assert!(Timestamp::from_unix_millis(i64::MIN) < Timestamp::from_unix_millis(i64::MAX));
+    }
+
+    #[test]
+    fn spans_read_as_a_person_says_them() {
+        for (ticks, words) in [
+            (0, "0.000 s"),
+            (14_062_500, "1.406 s"),
+            (3_000_010_000, "5 min 0.001 s"),
+            (36_610_000_000, "1 h 1 min 1 s"),
+            (900_000_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(span(ticks), words);
+        }
     }
 }

@@ -83,7 +83,7 @@ fn the_samples_stories_are_told_as_their_readme_tells_them() {
         "excluded by `destination.ip != \"127.0.0.1\"`: destination.ip is 127.0.0.1",
         "excluded by `not startsWith~(dns.question.name, host.name)`: dns.question.name is ws03.corp.example, host.name is ws03.corp.example",
         "process.name is wscript.exe, not among those of stage 2; nor is another event after this start",
-        "300.001 s after its start, 0.001 s more than maxspan allows",
+        "5 min 0.001 s after its start, 0.001 s more than maxspan allows",
         "no event of stage 1 with the same process.entity_id in the evidence; the Sysmon records of ws19.corp.example begin at \
          2024-03-07T15:00:02.000456+00:00",
     ] {

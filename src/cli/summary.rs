@@ -5,8 +5,8 @@ use std::path::Path;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use evql::finding::{Finding, Outcome, Status};
-use evql::report::{Format, finding_target, not_covered, older_copies, verdict};
+use evql::finding::{Finding, Outcome};
+use evql::report::{Files, Format, finding_target, not_covered, older_copies, verdict};
 
 use super::terminal::{Terminal, fit, fit_end, width};
 
@@ -76,26 +76,12 @@ fn near_misses(outcome: &Outcome) -> String {
 }
 
 fn sources(outcome: &Outcome) -> String {
-    // An archive that was opened is as many files as it has members.
-    let files: Vec<_> = outcome.sources.iter().filter(|source| !source.is_opened_archive()).collect();
-    let count = |status: Status| files.iter().filter(|source| source.status == status).count();
-    let read = count(Status::Read) + count(Status::Partial);
-    let noun = if files.len() == 1 { "file" } else { "files" };
-    let noted = [
-        (Status::Partial, "in part"),
-        (Status::Unreadable, "unreadable"),
-        (Status::Skipped, "no event log"),
-        (Status::NotReached, "not reached"),
-    ];
-    let noted: Vec<String> = noted
-        .into_iter()
-        .filter(|(status, _)| count(*status) > 0)
-        .map(|(status, words)| format!("{} {words}", count(status)))
-        .collect();
-    let noted = if noted.is_empty() { String::new() } else { format!(" ({})", noted.join(", ")) };
+    let Files { total, read, noted } = Files::of(outcome);
+    let noun = if total == 1 { "file" } else { "files" };
+    let noted = if noted.is_empty() { noted } else { format!(" ({noted})") };
     let records: u64 = outcome.sources.iter().map(|source| source.records).sum();
     let sysmon: u64 = outcome.sources.iter().map(|source| source.sysmon_records).sum();
-    format!("Read {read} of {} {noun}{noted}; {records} records, {sysmon} of them Sysmon's", files.len())
+    format!("Read {read} of {total} {noun}{noted}; {records} records, {sysmon} of them Sysmon's")
 }
 
 /// The worst findings first, then by time.

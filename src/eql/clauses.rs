@@ -134,6 +134,18 @@ impl Clauses {
         }
     }
 
+    /// The clauses that keep `record` from satisfying the condition: of alternatives those of the one with the fewest.
+    pub fn failing(&self, record: &dyn Record) -> Vec<&Clause> {
+        match self {
+            Self::One(clause) if clause.holds(record) => Vec::new(),
+            Self::One(clause) => vec![clause],
+            Self::All(items) => items.iter().flat_map(|item| item.failing(record)).collect(),
+            Self::Any(items) => {
+                items.iter().map(|item| item.failing(record)).min_by_key(Vec::len).unwrap_or_default()
+            }
+        }
+    }
+
     /// How every clause fares with `record`, in the order of the text.
     pub fn judge(&self, record: &dyn Record) -> Vec<Judged<'_>> {
         let mut judged = Vec::new();

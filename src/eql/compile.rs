@@ -34,14 +34,9 @@ pub fn compile(statement: &Statement, schema: &dyn Schema) -> Result<Program, Ve
         Query::Sequence(sequence) => compiler.sequence(sequence),
         Query::Sample(sample) => compiler.sample(sample),
     };
-    if !compiler.errors.is_empty() {
-        let mut errors = compiler.errors;
-        errors.sort_by_key(|error| (error.span.start, error.span.end));
-        errors.dedup();
-        return Err(errors);
-    }
     let pipes = statement.pipes.iter().map(|pipe| pipe.node).collect();
-    Ok(Program::new(form, stages, pipes, compiler.unmapped.into_iter().collect()))
+    let unmapped = std::mem::take(&mut compiler.unmapped).into_iter().collect();
+    compiler.unless_wrong(Program::new(form, stages, pipes, unmapped))
 }
 
 struct Compiler<'s> {
@@ -54,6 +49,14 @@ struct Compiler<'s> {
 impl<'s> Compiler<'s> {
     fn new(schema: &'s dyn Schema) -> Self {
         Self { schema, errors: Vec::new(), unmapped: BTreeSet::new() }
+    }
+
+    /// `compiled`, or the errors that were met on the way, in the order of the text.
+    fn unless_wrong<T>(self, compiled: T) -> Result<T, Vec<Diagnostic>> {
+        let mut errors = self.errors;
+        errors.sort_by_key(|error| (error.span.start, error.span.end));
+        errors.dedup();
+        if errors.is_empty() { Ok(compiled) } else { Err(errors) }
     }
 
     fn refuse(&mut self, span: Span, message: impl Into<String>) {

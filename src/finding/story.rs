@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::EvidenceEvent;
-use super::subject::is_renamed;
+use super::subject::{is_renamed, joined};
 use crate::time::Timestamp;
 
 /// The story of one process on one host, shared by all its findings. Copies of a record count once. Lists are bounded, counts are exact.
@@ -159,7 +159,7 @@ impl Process {
             executable: text("process.executable"),
             pid: event.get("process.pid").and_then(serde_json::Value::as_u64),
             command_line: text("process.command_line"),
-            user: joined(&text("user.domain"), &text("user.name")),
+            user: joined(&text("user.domain"), "\\", &text("user.name")),
             logon_id: text("winlog.event_data.LogonId"),
             integrity: text("winlog.event_data.IntegrityLevel"),
             hashes: hashes.chain(imports).collect(),
@@ -187,10 +187,6 @@ impl Process {
     pub fn renamed(&self) -> Option<bool> {
         is_renamed(&self.name, &self.original_file_name)
     }
-}
-
-fn joined(domain: &str, name: &str) -> String {
-    if domain.is_empty() || name.is_empty() { format!("{domain}{name}") } else { format!("{domain}\\{name}") }
 }
 
 /// How often something was, and when.

@@ -108,6 +108,14 @@ fn bare(stem: &str) -> &str {
     widths.iter().find_map(|width| stem.strip_suffix(width)).filter(|rest| !rest.is_empty()).unwrap_or(stem)
 }
 
+/// `left`, `separator`, `right`; one alone when the other is empty.
+pub fn joined(left: &str, separator: &str, right: &str) -> String {
+    match (left.is_empty(), right.is_empty()) {
+        (false, false) => format!("{left}{separator}{right}"),
+        _ => format!("{left}{right}"),
+    }
+}
+
 /// What names a host, the best first.
 const HOSTS: [&str; 3] = ["dns.question.name", "destination.ip", "destination.domain"];
 
@@ -121,7 +129,14 @@ fn first_of(event: &EvidenceEvent, paths: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_renamed;
+    use super::{is_renamed, joined};
+
+    #[test]
+    fn a_missing_half_leaves_no_separator() {
+        assert_eq!(joined("", "\\", "anna"), "anna");
+        assert_eq!(joined("CORP", "\\", "anna"), "CORP\\anna");
+        assert_eq!(joined("", "\\", ""), "");
+    }
 
     #[test]
     fn only_another_program_is_renamed() {

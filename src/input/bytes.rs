@@ -1,4 +1,4 @@
-//! Little-endian numbers out of a byte slice, `None` past its end. It keeps no position.
+//! Little-endian numbers out of a byte slice, `None` past its end, and bytes out of percent-encoded text. It keeps no position.
 
 /// The `N` bytes of `data` from `at`.
 pub(super) fn array_at<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
@@ -33,4 +33,25 @@ pub(super) fn u64_at(data: &[u8], at: usize) -> Option<u64> {
 /// The little-endian `u32` of `data` at `at`, as an offset or a length.
 pub(super) fn offset_at(data: &[u8], at: usize) -> Option<usize> {
     u32_at(data, at).and_then(|value| usize::try_from(value).ok())
+}
+
+/// The bytes of `name`, its `%NN` decoded once (RFC 3986, 2.1); what only looks like one stays.
+pub(super) fn percent_decoded(name: &str) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    let mut rest = name.as_bytes();
+    while let [byte, after @ ..] = rest {
+        match rest {
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit =
+                    |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                decoded.push(digit(*high).unwrap_or(0) << 4 | digit(*low).unwrap_or(0));
+                rest = after;
+            }
+            _ => {
+                decoded.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    decoded
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::finding::{Damage, DamageKind, Vouched};
 
+use super::bytes::percent_decoded;
 use super::export::text_of;
 use super::source::failure;
 
@@ -210,7 +211,7 @@ fn folder_of(name: &str) -> &str {
 fn canonical(path: &str) -> String {
     let mut plain = path.to_owned();
     for _ in 0..DECODINGS {
-        plain = decoded(&plain);
+        plain = String::from_utf8_lossy(&percent_decoded(&plain)).into_owned();
     }
     let parts = plain.split(SEPARATORS).filter(|part| !matches!(*part, "" | "."));
     parts.map(str::to_lowercase).collect::<Vec<_>>().join("/")
@@ -293,19 +294,6 @@ fn of_csv(text: &str, row: &mut Row<'_>) {
             row(path, sha256, size.and_then(|size| size.parse().ok()));
         }
     }
-}
-
-/// `%XX` turned into its byte, once.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).and_then(|digits| str::from_utf8(digits).ok());
-        let byte = digits.filter(|_| first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A SHA-256 in lower-case hex, if `text` is one.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::html::words::{counted, grouped, moment, some_of};
+use super::words::{counted, grouped, moment, some_of};
 use crate::finding::{Blind, HostCoverage, Need, Outcome, Period, Presence, Relation};
 
 /// Names in a sentence, at most.

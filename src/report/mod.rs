@@ -13,12 +13,13 @@ pub mod run;
 pub mod story;
 pub mod subject;
 pub mod timeline;
+mod words;
 
 use std::io::{self, Write};
 
 pub use coverage::older_copies;
 pub use folder::{Written, refuse_existing, write_folder};
-pub use html::{not_covered, verdict};
+pub use html::{Files, not_covered, verdict};
 pub use subject::finding_target;
 
 use crate::error::{Error, Result};

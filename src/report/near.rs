@@ -105,7 +105,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
 /// From the other event to this one, by the clock of the run.
 fn delta_ms(miss: &NearMiss) -> Cell {
     let (Some(event), Some(other)) = (miss.event(), miss.other()) else { return Cell::Empty };
-    let time = |event| subject::clock_time(event, miss.nearly.clock);
+    let time = |event: &EvidenceEvent| event.time(miss.nearly.clock);
     Cell::Int(time(event).ticks_since(time(other)).div_euclid(crate::time::TICKS_PER_MILLI))
 }
 

@@ -1,7 +1,8 @@
 //! A finding in the words every format shares: its user, its ancestry, its events' kinds and times, why it matters. It does not escape or lay out anything.
 
-pub use crate::finding::subject::{Subject, finding_target, is_network, target};
-use crate::finding::{Clock, EvidenceEvent, Finding};
+pub use crate::finding::subject::{Subject, finding_target, is_network, joined, target};
+use crate::finding::{EvidenceEvent, Finding};
+pub use crate::time::span;
 use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 impl Subject<'_> {
@@ -18,23 +19,15 @@ impl Subject<'_> {
     }
 }
 
-/// The time of `event` by the clock that ordered the finding.
-pub fn clock_time(event: &EvidenceEvent, clock: Clock) -> Timestamp {
-    match clock {
-        Clock::Created => event.created,
-        Clock::Utc => event.timestamp,
-    }
-}
-
 /// The time of a finding's first event by its clock; the epoch of FILETIME when it has no event.
 pub fn finding_time(finding: &Finding) -> Timestamp {
-    finding.present().next().map(|event| clock_time(event, finding.clock)).unwrap_or_default()
+    finding.present().next().map(|event| event.time(finding.clock)).unwrap_or_default()
 }
 
 /// Whole milliseconds from the finding's first event to `event` by its clock; `None` when the finding is a single event.
 pub fn delta_ms(finding: &Finding, event: &EvidenceEvent) -> Option<i64> {
     finding.delta_ticks?;
-    let ticks = clock_time(event, finding.clock).ticks_since(finding_time(finding));
+    let ticks = event.time(finding.clock).ticks_since(finding_time(finding));
     Some(ticks.div_euclid(TICKS_PER_MILLI))
 }
 
@@ -75,41 +68,6 @@ pub fn kind(event: &EvidenceEvent) -> String {
     if action.is_empty() { format!("Sysmon event {}", event.event_id) } else { action }
 }
 
-/// `1.406 s`, `2 min 3.000 s`: a span of 100 ns ticks for a reader.
-pub fn span(ticks: i64) -> String {
-    let millis = ticks.div_euclid(TICKS_PER_MILLI);
-    let (minutes, rest) = (millis.div_euclid(60_000), millis.rem_euclid(60_000));
-    let seconds = format!("{}.{:03} s", rest / 1000, rest % 1000);
-    if minutes == 0 { seconds } else { format!("{minutes} min {seconds}") }
-}
-
-/// `left`, `separator`, `right`; one alone when the other is empty.
-pub fn joined(left: &str, separator: &str, right: &str) -> String {
-    match (left.is_empty(), right.is_empty()) {
-        (false, false) => format!("{left}{separator}{right}"),
-        _ => format!("{left}{right}"),
-    }
-}
-
 fn with_pid(name: &str, pid: &str) -> String {
     if name.is_empty() || pid.is_empty() { name.to_owned() } else { format!("{name}({pid})") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_read_as_a_person_says_them() {
-        assert_eq!(span(14_062_500), "1.406 s");
-        assert_eq!(span(3_000_000_000), "5 min 0.000 s");
-        assert_eq!(span(0), "0.000 s");
-    }
-
-    #[test]
-    fn a_missing_half_leaves_no_separator() {
-        assert_eq!(joined("", "\\", "anna"), "anna");
-        assert_eq!(joined("CORP", "\\", "anna"), "CORP\\anna");
-        assert_eq!(joined("", "\\", ""), "");
-    }
 }

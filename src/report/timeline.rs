@@ -234,7 +234,7 @@ fn since_start(row: &Row) -> String {
     match (row.finding.delta_ticks, first) {
         (Some(_), Some(first)) if !std::ptr::eq(first, row.event) => {
             let clock = row.finding.clock;
-            let ticks = subject::clock_time(row.event, clock).ticks_since(subject::clock_time(first, clock));
+            let ticks = row.event.time(clock).ticks_since(first.time(clock));
             format!(", {} after the first event", subject::span(ticks))
         }
         _ => String::new(),

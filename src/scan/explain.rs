@@ -138,19 +138,7 @@ pub(super) fn maxspan_ms(form: Form) -> Option<i64> {
 /// How far `record` is from satisfying `clauses`: of another category is further than any number of other clauses that fail.
 pub(super) fn distance(clauses: &Clauses, record: &dyn Record) -> (bool, usize) {
     let other_category = clauses.category().is_some_and(|category| !category.holds(record));
-    (other_category, failing(clauses, record).len())
-}
-
-/// The clauses that keep `record` from satisfying `clauses`: of alternatives those of the one with the fewest.
-pub(super) fn failing<'c>(clauses: &'c Clauses, record: &dyn Record) -> Vec<&'c Clause> {
-    match clauses {
-        Clauses::One(clause) if clause.holds(record) => Vec::new(),
-        Clauses::One(clause) => vec![clause],
-        Clauses::All(items) => items.iter().flat_map(|item| failing(item, record)).collect(),
-        Clauses::Any(items) => {
-            items.iter().map(|item| failing(item, record)).min_by_key(Vec::len).unwrap_or_default()
-        }
-    }
+    (other_category, clauses.failing(record).len())
 }
 
 fn nearest_stage(clauses: &[Clauses], event: &Map<String, Value>) -> usize {

@@ -14,13 +14,13 @@ use crate::sysmon::{Event, fields};
 use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 use super::ScanOptions;
-use super::explain::{ClauseView, EventView, distance, failing, maxspan_ms};
+use super::explain::{ClauseView, EventView, distance, maxspan_ms};
 use super::findings::Findings;
 use super::hits::{Candidate, matches, merge};
 use super::ledger::Read;
 use super::observer::Observer;
 use super::pass::{At, Worker, pass};
-use super::rule_set::{CompiledRule, RuleSet, stage_clauses};
+use super::rule_set::{CompiledRule, RuleSet};
 
 /// Events of the process that are kept; a process with more is one that logs without end.
 const MOST_EVENTS: usize = 20_000;
@@ -143,11 +143,10 @@ fn of_rule(compiled: &CompiledRule, candidates: &[Candidate], makes: &Findings<'
     let found = matches(program, compiled.first_filter, candidates);
     let findings: Vec<String> =
         found.iter().map(|(key, found)| makes.finding(compiled, key, found).id).collect();
-    let clauses = stage_clauses(&rule.info.query, rule.info.category_field.as_deref()).unwrap_or_default();
     let stages: Vec<StageInquiry> = program
         .stages()
         .iter()
-        .zip(&clauses)
+        .zip(&compiled.clauses)
         .enumerate()
         .map(|(number, (stage, clauses))| {
             of_stage(number, compiled.first_filter + number, stage.role, clauses, candidates)
@@ -176,7 +175,7 @@ fn of_stage(
     let fails = |candidate: &&Candidate| distance(clauses, &candidate.event);
     let nearest = satisfying().next().or_else(|| candidates.iter().min_by_key(fails));
     let failed = nearest.map(|nearest| {
-        let failed = failing(clauses, &nearest.event);
+        let failed = clauses.failing(&nearest.event);
         failed.into_iter().map(|clause| ClauseView::of(clause, &nearest.event)).collect()
     });
     StageInquiry {

@@ -6,6 +6,7 @@ use crate::finding::subject::is_renamed;
 use crate::finding::{Finding, Reason, Scope, Severity, Subject};
 
 use super::prevalence;
+use super::sentence::cut;
 
 /// Points from which the severity rises by one step.
 const RAISE: i32 = 25;
@@ -301,10 +302,7 @@ fn file_name(image: &str) -> String {
 
 /// A value of the log, bounded.
 fn short(text: &str) -> String {
-    match text.char_indices().nth(VALUE) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    cut(text, VALUE)
 }
 
 #[cfg(test)]

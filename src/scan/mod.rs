@@ -23,6 +23,7 @@ mod query;
 mod reach;
 mod rule_set;
 mod select;
+mod sentence;
 mod story;
 
 use std::collections::HashSet;
@@ -147,11 +148,11 @@ struct Picker<'a> {
 #[derive(Default)]
 struct Desk {
     filters: Scratch,
-    /// Of the piece that is being read.
+    /// Of the part that is being read.
     notes: Vec<Note>,
 }
 
-/// What comes of a piece.
+/// What comes of a part of a source.
 enum Picked {
     /// An event that satisfies a stage.
     Hit(Box<Candidate>),
@@ -160,7 +161,7 @@ enum Picked {
 }
 
 impl Picker<'_> {
-    /// Adds what was picked of one piece to what there is.
+    /// Adds what was picked of one part to what there is.
     fn sort_out(&self, given: Vec<Picked>, candidates: &mut Vec<Candidate>, notes: &mut Notes) {
         for picked in given {
             match (picked, self.lookout) {

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Overlap, Relation};
 use crate::input::Seen;
-use crate::sysmon;
 use crate::time::Timestamp;
 
 /// From one checkpoint to the next, in ids.
@@ -85,9 +84,9 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Notes a record, if it is Sysmon's. Recovered ones count on neither side: what is left of a log in its slack is not what the log holds.
+    /// Notes a Sysmon record. Recovered ones count on neither side: what is left of a log in its slack is not what the log holds.
     pub fn see(&mut self, seen: &Seen<'_>) {
-        if seen.provider != sysmon::PROVIDER || seen.recovered {
+        if seen.recovered {
             return;
         }
         let run = seen.record_id.zip(seen.time_created);
@@ -259,7 +258,7 @@ mod tests {
         let mut runs = Runs::default();
         for id in ids {
             runs.see(&Seen {
-                provider: sysmon::PROVIDER,
+                provider: crate::sysmon::PROVIDER,
                 event_id: 1,
                 time_created: Some(Timestamp::from_unix_millis(begin + id as i64 * 1_000)),
                 record_id: Some(id),

@@ -14,16 +14,15 @@ use crate::eql::test::Test;
 /// The clauses of every stage of `statement`, parallel to the stages of the program that [`super::compile`] makes of it.
 ///
 /// # Errors
-/// Those that compiling it gives.
+/// Those of the conditions and the keys, each by itself; [`super::compile`] gives these and all others.
 pub fn clauses(statement: &Statement, schema: &dyn Schema) -> Result<Vec<Clauses>, Vec<Diagnostic>> {
-    super::compile(statement, schema)?;
     let mut compiler = Compiler::new(schema);
     let terms = |by: &[Spanned<Key>], terms: &[Spanned<Term>], compiler: &mut Compiler<'_>| {
         let runs = |term: &Spanned<Term>| super::stages::runs(&term.node);
         let stages = terms.iter().map(|term| (runs(term), compiler.term_clauses(by, &term.node)));
         stages.flat_map(|(runs, stage)| std::iter::repeat_n(stage, runs)).collect::<Vec<_>>()
     };
-    Ok(match &statement.query {
+    let stages = match &statement.query {
         Query::Event(filter) => vec![compiler.filter_clauses(filter)],
         Query::Sample(sample) => terms(&sample.by, &sample.terms, &mut compiler),
         Query::Sequence(sequence) => {
@@ -31,7 +30,8 @@ pub fn clauses(statement: &Statement, schema: &dyn Schema) -> Result<Vec<Clauses
             stages.extend(sequence.until.as_ref().map(|until| compiler.filter_clauses(&until.node.filter)));
             stages
         }
-    })
+    };
+    compiler.unless_wrong(stages)
 }
 
 impl Compiler<'_> {

@@ -1,5 +1,7 @@
 //! Names of members: how they are shown, and what they let expect. It opens nothing by them.
 
+use crate::input::bytes::percent_decoded;
+
 /// `bytes` as reports print them: what is not UTF-8 is spelt `\xNN`.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let mut name = String::new();
@@ -20,7 +22,7 @@ pub(in crate::input) fn member_name(archive: &str, member: &str) -> String {
 /// Whether a source of that name is meant to be an event log. Collectors write names percent-encoded, and put more behind the `.evtx`; the files that macOS
 /// adds beside each member are none.
 pub(in crate::input) fn is_expected(name: &str) -> bool {
-    let decoded = decoded(name);
+    let decoded = percent_decoded(name);
     let file = decoded.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
     !file.starts_with(b"._") && file.windows(5).any(|part| part.eq_ignore_ascii_case(b".evtx"))
 }
@@ -45,27 +47,6 @@ pub(super) fn uncompressed(archive: &str) -> String {
         Some(format!("{stem}{instead}")).filter(|_| !stem.is_empty())
     });
     shorter.unwrap_or_else(|| file.to_owned())
-}
-
-/// `name` with its `%NN` decoded.
-fn decoded(name: &str) -> Vec<u8> {
-    let mut decoded = Vec::new();
-    let mut rest = name.as_bytes();
-    while let [byte, after @ ..] = rest {
-        match rest {
-            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let digit =
-                    |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                decoded.push(digit(*high).unwrap_or(0) << 4 | digit(*low).unwrap_or(0));
-                rest = after;
-            }
-            _ => {
-                decoded.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    decoded
 }
 
 #[cfg(test)]

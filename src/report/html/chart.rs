@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::moment;
 use crate::finding::{Outcome, Severity};
 use crate::report::subject;
+use crate::report::words::moment;
 use crate::time::{TICKS_PER_SECOND, Timestamp};
 
 /// Width of both drawings.

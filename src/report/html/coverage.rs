@@ -6,9 +6,9 @@ use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::Limited;
-use super::words::{counted, moment};
 use crate::finding::{Histogram, HostCoverage, Need, Outcome, Presence};
 use crate::report::coverage;
+use crate::report::words::{counted, moment};
 use crate::time::Timestamp;
 
 /// Cells of the table, at most: it has a column for each event that is needed.

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::story::StoryView;
-use super::words::{moment, shape};
 use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
 use crate::report::escape::{defanged, truncated};
 use crate::report::subject::{self, Subject};
+use crate::report::words::{moment, shape};
 
 /// Longest value among all fields, in bytes; the rest is counted, and whole in `findings.jsonl`.
 const VALUE_LIMIT: usize = 8 * 1024;
@@ -162,8 +162,7 @@ impl EventView<'_> {
 
     /// `+1.406 s` after the first event, or nothing.
     pub fn offset(&self) -> String {
-        let ticks = subject::clock_time(self.event, self.finding.clock)
-            .ticks_since(subject::finding_time(self.finding));
+        let ticks = self.event.time(self.finding.clock).ticks_since(subject::finding_time(self.finding));
         if self.finding.delta_ticks.is_none() || ticks < 0 {
             String::new()
         } else {

@@ -10,22 +10,21 @@ mod near;
 mod patterns;
 mod story;
 mod summary;
-pub(super) mod words;
 
 use std::io::{self, Write};
 
 use askama::Template;
 use sha2::{Digest, Sha256};
 
-use super::subject;
+use super::{subject, words};
 use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Suppressed, Vouched};
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
 use near::Near;
 use patterns::{Indicator, Pattern, Technique};
+pub use summary::{Files, not_covered, verdict};
 use summary::{SeverityCount, Summary};
-pub use summary::{not_covered, verdict};
 
 const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");

@@ -1,9 +1,9 @@
 //! The page's near misses: how many of each kind, and those that are listed. It lays out; the scan judged.
 
 use super::Limited;
-use super::words::{grouped, moment};
-use crate::finding::{NearKind, NearMiss, Outcome};
+use crate::finding::{EvidenceEvent, NearKind, NearMiss, Outcome};
 use crate::report::subject::{self, Subject, joined};
+use crate::report::words::{grouped, moment};
 
 /// What the section shows.
 pub struct Near<'a> {
@@ -46,7 +46,7 @@ impl<'a> Near<'a> {
 impl Row<'_> {
     /// When its event was.
     pub fn time(&self) -> String {
-        let time = |event| moment(subject::clock_time(event, self.miss.nearly.clock));
+        let time = |event: &EvidenceEvent| moment(event.time(self.miss.nearly.clock));
         self.miss.event().map(time).unwrap_or_default()
     }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::detail::Card;
-use super::words::{moment, some_of};
 use crate::finding::{EvidenceEvent, Group, Outcome, RuleInfo, Scope, Severity};
 use crate::report::escape::{defanged, truncated};
 use crate::report::subject;
+use crate::report::words::{moment, some_of};
 use crate::time::Timestamp;
 
 /// Hosts named in a row.

@@ -1,11 +1,11 @@
 //! The story of a finding for the page: the process tree, connections, queries and what else was touched, each list cut short. It escapes nothing: the template does.
 
 use super::detail::short;
-use super::words::{grouped, moment, optional};
 use crate::finding::Finding;
 use crate::finding::story::{Activity, Count, Destination, Intervals, Listed, Process, Query, Story};
 use crate::report::story::address;
 use crate::report::subject::{joined, span};
+use crate::report::words::{counted, grouped, moment, optional};
 use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 /// Rows of one list; the page says how many more `findings.jsonl` has.
@@ -18,6 +18,8 @@ const TOUCHED: usize = 5;
 /// What the page tells of a finding's process.
 pub struct StoryView<'a> {
     story: &'a Story,
+    /// The tree, from the farthest ancestor down, each process before its children.
+    pub tree: Vec<Node<'a>>,
 }
 
 /// A process in the tree.
@@ -38,7 +40,7 @@ impl<'a> StoryView<'a> {
     /// The view of the finding's story, or why there is none.
     pub fn of(finding: &'a Finding) -> Result<Self, &'static str> {
         let story = finding.story.as_deref();
-        story.map(|story| Self { story }).map_err(|untold| untold.sentence())
+        story.map(|story| Self { story, tree: tree(story) }).map_err(|untold| untold.sentence())
     }
 
     /// What there is to see, in one line.
@@ -61,33 +63,14 @@ impl<'a> StoryView<'a> {
         if parts.is_empty() { "nothing else is logged".to_owned() } else { parts.join(", ") }
     }
 
-    /// The tree, from the farthest ancestor down, each process before its children.
-    pub fn tree(&self) -> Vec<Node<'a>> {
-        let story = self.story;
-        let mut levels: Vec<(&Process, usize)> = story.ancestors.iter().rev().zip(0..).collect();
-        let own = levels.len();
-        levels.push((&story.process, own));
-        let listed = story.children.shown.get(..CHILDREN).unwrap_or(&story.children.shown);
-        place(listed, &story.process.entity_id, own + 1, &mut levels);
-        let mut before = 0;
-        let mut nodes = Vec::new();
-        for (process, level) in levels {
-            let own = std::ptr::eq(process, &story.process);
-            let (deeper, closed) = (level > before, before.saturating_sub(level));
-            nodes.push(Node { process, own, deeper, closed, level });
-            before = level;
-        }
-        nodes
-    }
-
     /// How many lists are open behind the tree's last process.
     pub fn open(&self) -> usize {
-        self.tree().last().map_or(0, |node| node.level)
+        self.tree.last().map_or(0, |node| node.level)
     }
 
     /// How many children the tree leaves out.
     pub fn more_children(&self) -> u64 {
-        let shown = self.tree().len().saturating_sub(self.story.ancestors.len() + 1);
+        let shown = self.tree.len().saturating_sub(self.story.ancestors.len() + 1);
         self.story.children.total.saturating_sub(shown as u64)
     }
 
@@ -123,8 +106,8 @@ impl<'a> StoryView<'a> {
         let beat = connections.intervals.map(beat).unwrap_or_default();
         format!(
             "{} to {}{beat}.",
-            plural(connections.all.count, "connection"),
-            plural(connections.destinations.total, "destination")
+            counted(connections.all.count, "connection"),
+            counted(connections.destinations.total, "destination")
         )
     }
 
@@ -144,11 +127,28 @@ impl<'a> StoryView<'a> {
     }
 }
 
+fn tree(story: &Story) -> Vec<Node<'_>> {
+    let mut levels: Vec<(&Process, usize)> = story.ancestors.iter().rev().zip(0..).collect();
+    let own = levels.len();
+    levels.push((&story.process, own));
+    let listed = story.children.shown.get(..CHILDREN).unwrap_or(&story.children.shown);
+    place(listed, &story.process.entity_id, own + 1, &mut levels);
+    let mut before = 0;
+    let mut nodes = Vec::new();
+    for (process, level) in levels {
+        let own = std::ptr::eq(process, &story.process);
+        let (deeper, closed) = (level > before, before.saturating_sub(level));
+        nodes.push(Node { process, own, deeper, closed, level });
+        before = level;
+    }
+    nodes
+}
+
 /// The first things of a kind, and how many are left out.
 pub fn touched(activity: &Activity) -> (Vec<(String, String)>, u64) {
     let shown = first(&activity.targets, TOUCHED).iter().map(|touched| {
         let target = if touched.target.is_empty() { "–".to_owned() } else { short(&touched.target) };
-        (target, format!("{}, {}", touched.event, plural(touched.seen.count, "time")))
+        (target, format!("{}, {}", touched.event, counted(touched.seen.count, "time")))
     });
     (shown.collect(), left_out(&activity.targets, TOUCHED))
 }
@@ -232,10 +232,6 @@ fn beat(intervals: Intervals) -> String {
     format!(", {word} {each} ({} to {})", range(min), range(max))
 }
 
-fn plural(count: u64, word: &str) -> String {
-    format!("{} {word}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
 fn first<T>(list: &Listed<T>, limit: usize) -> &[T] {
     list.shown.get(..limit).unwrap_or(&list.shown)
 }
@@ -263,9 +259,9 @@ mod tests {
             children: Listed { total: 9, shown: children },
             ..Story::default()
         };
-        let view = StoryView { story: &story };
+        let view = StoryView { story: &story, tree: tree(&story) };
         let shape: Vec<(&str, bool, usize)> = view
-            .tree()
+            .tree
             .iter()
             .map(|node| (node.process.entity_id.as_str(), node.deeper, node.closed))
             .collect();

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{clock_name, counted, grouped, moment, some_of};
 use crate::finding::{Outcome, Severity, SourceReport, Status};
 use crate::report::coverage;
 use crate::report::escape::defanged;
 use crate::report::subject::{self, Subject};
+use crate::report::words::{clock_name, counted, grouped, moment, some_of};
 use crate::time::Timestamp;
 
 /// Names in a list of page one.
@@ -133,20 +133,43 @@ fn detail(outcome: &Outcome) -> String {
     }
 }
 
+/// How the inputs fared. An archive that was opened is as many files as it has members.
+pub struct Files {
+    /// All of them.
+    pub total: usize,
+    /// Those that are event logs and could be read, wholly or in part.
+    pub read: usize,
+    /// The others, and those read in part, in words; empty when there are none.
+    pub noted: String,
+}
+
+impl Files {
+    /// Those of `outcome`.
+    pub fn of(outcome: &Outcome) -> Self {
+        let files: Vec<_> = outcome.sources.iter().filter(|source| !source.is_opened_archive()).collect();
+        let count = |status: Status| files.iter().filter(|source| source.status == status).count();
+        let noted = [
+            (Status::Partial, "in part"),
+            (Status::Unreadable, "unreadable"),
+            (Status::Skipped, "no event log"),
+            (Status::NotReached, "not reached"),
+        ];
+        let noted = noted.map(|(status, words)| (count(status), words));
+        let noted: Vec<String> = noted
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{} {words}", grouped(count)))
+            .collect();
+        Self {
+            total: files.len(),
+            read: count(Status::Read) + count(Status::Partial),
+            noted: noted.join(", "),
+        }
+    }
+}
+
 fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
-    let with = |status: Status| outcome.sources.iter().filter(|source| source.status == status).count();
-    let noted = [
-        (Status::Partial, "in part"),
-        (Status::Unreadable, "unreadable"),
-        (Status::Skipped, "skipped"),
-        (Status::NotReached, "not reached"),
-    ];
-    let files: Vec<String> = noted
-        .into_iter()
-        .filter_map(|(status, word)| {
-            Some(with(status)).filter(|count| *count > 0).map(|count| format!("{count} {word}"))
-        })
-        .collect();
+    let files = Files::of(outcome);
     let records = sum(outcome, |source| source.records);
     let lost = outcome.damages.iter().filter(|damage| damage.lost).count();
     let tile = |label, value, note| Tile { label, value, note };
@@ -160,8 +183,8 @@ fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
         ),
         tile(
             "Files",
-            grouped(outcome.sources.len()),
-            if files.is_empty() { "all read".to_owned() } else { files.join(", ") },
+            grouped(files.total),
+            if files.noted.is_empty() { "all read".to_owned() } else { files.noted },
         ),
         tile(
             "Problems",

@@ -3,7 +3,8 @@
 use crate::eql::{Clause, Clauses, Record};
 use crate::finding::NearKind;
 use crate::scan::rule_set::CompiledRule;
-use crate::time::{TICKS_PER_MILLI, Timestamp};
+use crate::scan::sentence::cut;
+use crate::time::{Timestamp, span};
 
 use super::judge::Near;
 
@@ -80,7 +81,8 @@ fn excluded(clauses: Option<&Clauses>, record: &dyn Record) -> String {
 
 /// Which clauses of the stage the event does not meet, besides those that exclude.
 fn unmet(clauses: Option<&Clauses>, record: &dyn Record, stage: usize) -> String {
-    let failing = clauses.map(|clauses| failing(clauses, record)).unwrap_or_default();
+    let failing: Vec<&Clause> = clauses.map(|clauses| clauses.failing(record)).unwrap_or_default();
+    let failing: Vec<&Clause> = failing.into_iter().filter(|clause| !clause.negated).collect();
     let mut met: Vec<Vec<(String, Vec<String>)>> = Vec::new();
     for clause in &failing {
         let values = clause.met(record);
@@ -97,20 +99,6 @@ fn unmet(clauses: Option<&Clauses>, record: &dyn Record, stage: usize) -> String
         failing.iter().take(TOLD).map(|clause| format!("`{}`", elided(&clause.text))).collect();
     let met: Vec<String> = met.iter().take(TOLD).map(|met| values(met)).collect();
     format!("stage {stage} asks for {}{}: {}", texts.join(", "), and_more(failing.len()), met.join("; "))
-}
-
-/// The clauses that ask for what `record` does not have, those of alternatives only when none of them is met.
-fn failing<'c>(clauses: &'c Clauses, record: &dyn Record) -> Vec<&'c Clause> {
-    match clauses {
-        Clauses::One(clause) if clause.negated || clause.holds(record) => Vec::new(),
-        Clauses::One(clause) => vec![clause],
-        Clauses::All(items) => items.iter().flat_map(|item| failing(item, record)).collect(),
-        Clauses::Any(items) => {
-            let each: Vec<Vec<&Clause>> = items.iter().map(|item| failing(item, record)).collect();
-            let one_is_met = each.iter().any(Vec::is_empty);
-            if one_is_met { Vec::new() } else { each.into_iter().flatten().collect() }
-        }
-    }
 }
 
 fn and_more(count: usize) -> String {
@@ -138,24 +126,6 @@ fn elided(text: &str) -> String {
     cut(&format!("{before}(…{after}"), CLAUSE)
 }
 
-fn cut(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
-/// `1.406 s`; hours and days where they are many.
-fn span(ticks: i64) -> String {
-    let millis = ticks.div_euclid(TICKS_PER_MILLI);
-    let (seconds, rest) = (millis / 1_000, millis % 1_000);
-    match seconds {
-        0..600 => format!("{seconds}.{rest:03} s"),
-        600..86_400 => format!("{} h {} min {} s", seconds / 3_600, seconds / 60 % 60, seconds % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,13 +136,5 @@ mod tests {
         let long = format!("not a : ({})", vec![r#""name.example""#; 20].join(", "));
         assert_eq!(elided(&long), "not a : (…)");
         assert_eq!(elided(&"ä".repeat(200)), format!("{}…", "ä".repeat(100)));
-    }
-
-    #[test]
-    fn spans_read_as_a_person_says_them() {
-        assert_eq!(span(10_000), "0.001 s");
-        assert_eq!(span(3_000_010_000), "300.001 s");
-        assert_eq!(span(36_610_000_000), "1 h 1 min 1 s");
-        assert_eq!(span(10_000_000 * 90_000), "1 d 1 h");
     }
 }

@@ -7,7 +7,7 @@ use crate::eql::Clauses;
 use crate::finding::story::ExcludedName;
 use crate::finding::{Clock, EvidenceEvent, Finding};
 use crate::scan::hits::Candidate;
-use crate::scan::rule_set::{RuleSet, stage_clauses};
+use crate::scan::rule_set::RuleSet;
 
 use super::lookup::Lookup;
 
@@ -29,10 +29,7 @@ impl Exclusions<'_> {
     /// answered with the connection's address.
     pub fn mark(&self, finding: &mut Finding, queries: &[&Candidate]) {
         let (Some((stage, connection)), Some(address)) = (last(finding), address(finding)) else { return };
-        let time = match self.clock {
-            Clock::Created => connection.created,
-            Clock::Utc => connection.timestamp,
-        };
+        let time = connection.time(self.clock);
         let before = |query: &&&Candidate| query.order.time <= time;
         let answered = |query: &&&Candidate| self.lookup.resolved(&query.event).contains(&address);
         let mut queries = queries.iter().filter(before).filter(answered).peekable();
@@ -40,7 +37,7 @@ impl Exclusions<'_> {
             return;
         }
         let Some(clauses) = self.clauses(finding, stage) else { return };
-        let found = queries.find_map(|query| excluded(&clauses, query, address));
+        let found = queries.find_map(|query| excluded(clauses, query, address));
         if let Some(name) = &found {
             finding.notes.push(format!(
                 "The process had asked for {}, a name that the rule excludes, and was answered with {address}; the connection carries no name, so the rule \
@@ -51,11 +48,10 @@ impl Exclusions<'_> {
         finding.excluded_name = found;
     }
 
-    fn clauses(&self, finding: &Finding, stage: usize) -> Option<Clauses> {
-        let mut rules = self.rules.rules().iter().map(|compiled| &compiled.rule);
-        let rule = rules.find(|rule| Arc::ptr_eq(&rule.info, &finding.rule))?;
-        let clauses = stage_clauses(&rule.info.query, rule.info.category_field.as_deref()).ok()?;
-        clauses.into_iter().nth(stage)
+    fn clauses(&self, finding: &Finding, stage: usize) -> Option<&Clauses> {
+        let mut rules = self.rules.rules().iter();
+        let own = rules.find(|compiled| Arc::ptr_eq(&compiled.rule.info, &finding.rule))?;
+        own.clauses.get(stage)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbers, times and severities in the words of the page. It escapes nothing: the template does.
+//! Numbers, times and severities in the words that every report uses. It escapes nothing: writers and templates do.
 //!
 //! Arguments come by value or by reference, since a template cannot dereference.
 
@@ -32,9 +32,10 @@ pub fn optional(time: impl Borrow<Option<Timestamp>>) -> String {
 }
 
 /// `1 finding`, `2 findings`
-pub fn counted(number: impl Borrow<usize>, word: &str) -> String {
-    let number = *number.borrow();
-    format!("{} {word}{}", grouped(number), if number == 1 { "" } else { "s" })
+pub fn counted(number: impl Display, word: &str) -> String {
+    let number = grouped(number);
+    let end = if number == "1" { "" } else { "s" };
+    format!("{number} {word}{end}")
 }
 
 /// At most `limit` of `names`, and how many more.
