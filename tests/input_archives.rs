@@ -276,6 +276,7 @@ fn a_compressed_log_is_a_member_of_its_own() {
     }
 }
 
+/// The shapes are those of the collectors' own code and documents, and of programs that read them; none was taken from a collection.
 #[test]
 fn what_collectors_write_is_read() {
     for (layout, name) in [
