@@ -36,7 +36,7 @@ pub fn options(args: &ArchiveArgs) -> Result<ArchiveOptions> {
         max_ratio: args.archive_max_ratio,
         max_members: args.archive_max_members,
         max_depth: args.archive_max_depth,
-        passwords: Passwords { known, ask: None },
+        passwords: Passwords::new(known, None),
     })
 }
 

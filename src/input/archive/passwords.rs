@@ -1,19 +1,45 @@
 //! Passwords of archives: which are known, and whom to ask for one more. None of them is ever shown.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Asks for the password of the archive of that name; `None` when there is no answer.
 pub type Asker = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What is known of passwords when a run begins.
+/// Answers by the names of archives; `None` where there was no answer.
+type Answers = BTreeMap<String, Option<String>>;
+
+/// What is known of passwords. Its clones share the answers: evidence that is read once more asks nobody again.
 #[derive(Clone, Default)]
 pub struct Passwords {
     /// To be tried, in order.
     pub known: Vec<String>,
     /// Asked at most once for each archive that none of the known ones opens.
     pub ask: Option<Asker>,
+    answers: Arc<Mutex<Answers>>,
+}
+
+impl Passwords {
+    /// The `known` ones, and whom to ask for others.
+    pub fn new(known: Vec<String>, ask: Option<Asker>) -> Self {
+        Self { known, ask, answers: Arc::default() }
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer for `archive`, asked for unless it was before.
+    fn answer(&self, archive: &str) -> Option<String> {
+        if let Some(answer) = self.answers().get(archive) {
+            return answer.clone();
+        }
+        let answer = self.ask.as_ref()?(archive);
+        self.answers().insert(archive.to_owned(), answer.clone());
+        answer
+    }
 }
 
 impl fmt::Debug for Passwords {
@@ -27,10 +53,10 @@ impl fmt::Debug for Passwords {
     }
 }
 
-/// The passwords of a run: those known at its beginning, and the answers since, which may open the next archive too.
+/// The passwords of a pass: those known at its beginning, and the answers since, which may open the next archive too.
 pub(in crate::input) struct Keyring {
     known: RefCell<Vec<String>>,
-    ask: Option<Asker>,
+    passwords: Passwords,
 }
 
 /// A password that fits, as far as could be seen.
@@ -42,7 +68,8 @@ pub(super) struct Key {
 
 impl Keyring {
     pub(in crate::input) fn new(passwords: &Passwords) -> Self {
-        Self { known: RefCell::new(passwords.known.clone()), ask: passwords.ask.clone() }
+        let known = passwords.known.iter().chain(passwords.answers().values().flatten()).cloned().collect();
+        Self { known: RefCell::new(known), passwords: passwords.clone() }
     }
 
     /// Whether there is none to try.
@@ -62,7 +89,7 @@ impl Keyring {
         let mut fitting: Vec<String> =
             self.known.borrow().iter().filter(|password| opens(password)).cloned().collect();
         if fitting.is_empty() && !std::mem::replace(asked, true) {
-            let answer = self.ask.as_ref().and_then(|ask| ask(archive))?;
+            let answer = self.passwords.answer(archive)?;
             fitting.extend(opens(&answer).then(|| answer.clone()));
             self.known.borrow_mut().push(answer);
         }
@@ -78,14 +105,14 @@ mod tests {
 
     #[test]
     fn they_are_never_shown() {
-        let passwords = Passwords { known: vec!["infected".to_owned()], ask: Some(Arc::new(|_| None)) };
+        let passwords = Passwords::new(vec!["infected".to_owned()], Some(Arc::new(|_| None)));
         assert_eq!(format!("{passwords:?}"), "Passwords(1 known, asks)");
     }
 
     #[test]
     fn one_is_asked_for_once_and_kept_for_the_next_archive() {
         let ask: Asker = Arc::new(|archive| Some(format!("key of {archive}")));
-        let keyring = Keyring::new(&Passwords { known: vec!["no".to_owned()], ask: Some(ask) });
+        let keyring = Keyring::new(&Passwords::new(vec!["no".to_owned()], Some(ask)));
         let mut asked = false;
         let find = |asked: &mut bool, wanted: &str| {
             let key = keyring.find("a.zip", asked, |password| password == wanted, |_| true);
@@ -98,8 +125,7 @@ mod tests {
 
     #[test]
     fn of_those_that_fit_the_one_that_reads_is_taken() {
-        let keyring =
-            Keyring::new(&Passwords { known: ["a", "b", "c"].map(str::to_owned).to_vec(), ask: None });
+        let keyring = Keyring::new(&Passwords::new(["a", "b", "c"].map(str::to_owned).to_vec(), None));
         let find = |reads: &str| {
             let key = keyring.find("x", &mut false, |password| password != "a", |password| password == reads);
             key.map(|key| (key.password, key.proven))
