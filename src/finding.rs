@@ -390,11 +390,13 @@ pub enum Vouched {
     /// The collection says nothing of it.
     #[default]
     Not,
-    /// The collector's size is the source's; it gives no SHA-256, or none was taken.
+    /// The collector's size is the source's; it gives no hash that could be compared, or none was taken.
     Size,
+    /// The collector's SHA-1 is the source's; it gives no SHA-256.
+    Sha1,
     /// The collector's SHA-256 is the source's.
     Hash,
-    /// The collector's SHA-256 or size is another one.
+    /// The collector's hash or size is another one.
     Differs,
 }
 
@@ -404,6 +406,7 @@ impl Vouched {
         match self {
             Self::Not => "",
             Self::Size => "size",
+            Self::Sha1 => "sha1",
             Self::Hash => "sha256",
             Self::Differs => "differs",
         }

@@ -702,3 +702,30 @@ fn ten_thousand_members_are_ten_thousand_sources() {
     let told = Case::new("a.zip", &zip(&files, stored())).read(ArchiveOptions::default());
     assert_eq!((told.names().len(), told.losses()), (10_002, vec![]));
 }
+
+/// `GetThis.csv` as it is written unless the configuration asks for more: with MD5 and SHA-1, the column of SHA-256 empty.
+#[test]
+fn an_orc_list_with_sha_1_alone_is_compared() {
+    use sha1::{Digest, Sha1};
+    let sample =
+        |name: &str| format!("evtx/36DA2C_100_0_{name}.evtx_{{00000000-0000-0000-0000-000000000000}}.data");
+    let (good, bad) = (sample("Sysmon"), sample("Other"));
+    let files = [one_log(&good), one_log(&bad)].concat();
+    let sha1: String = Sha1::digest(&files[0].1).iter().map(|byte| format!("{byte:02X}")).collect();
+    let row = |name: &str, sha1: &str| {
+        format!("WS01,\"{}\",{},{},{sha1},\r\n", name.replace('/', "\\"), files[0].1.len(), "E".repeat(32))
+    };
+    let rows = row(&good, &sha1) + &row(&bad, &"0".repeat(40));
+    let list = (
+        "GetThis.csv".to_owned(),
+        format!("ComputerName,SampleName,SizeInBytes,MD5,SHA1,SHA256\r\n{rows}").into_bytes(),
+    );
+    let output = Case::new("Event.7z", &sevenz(&[files.clone(), vec![list]].concat(), None)).scan(&[], 0);
+    let run: Value = serde_json::from_slice(&output["run.json"]).expect("run.json");
+    let vouched = |name: &str| {
+        let inputs = run["inputs"].as_array().expect("inputs");
+        let own = inputs.iter().find(|input| input["path"].as_str().is_some_and(|path| path.ends_with(name)));
+        own.expect("an input")["vouched"].clone()
+    };
+    assert_eq!((vouched(&good), vouched(&bad)), ("sha1".into(), "differs".into()));
+}

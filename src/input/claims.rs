@@ -13,7 +13,7 @@ use crate::finding::{Damage, DamageKind, Vouched};
 
 use super::bytes::percent_decoded;
 use super::export::text_of;
-use super::source::failure;
+use super::source::{Finished, failure};
 
 /// Most bytes of a list that are read.
 pub(super) const MAX_LIST: usize = 64 << 20;
@@ -25,6 +25,9 @@ const MAX_ROW: usize = 1 << 20;
 const MAX_PATH: usize = 4096;
 /// Names are percent-encoded once, and logs' own names have a `%4` in them: decoded so often, both sides of a comparison are alike.
 const DECODINGS: usize = 3;
+/// Hexadecimal digits of a hash.
+const SHA256: usize = 64;
+const SHA1: usize = 40;
 const SEPARATORS: [char; 2] = ['/', '\\'];
 
 /// Whether the source called `name` is a collector's list.
@@ -36,6 +39,12 @@ pub(super) fn is_list(name: &str) -> bool {
         [file, folder] => folder == "results" && file.contains("upload") && is_json(file),
         _ => false,
     }
+}
+
+/// Whether the collector of the source called `name` may give its SHA-1 and no SHA-256: DFIR-ORC, whose samples are called `…_{GUID}.data`.
+pub(super) fn may_have_sha1_only(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.strip_suffix("}.data").is_some_and(|rest| rest.contains("_{"))
 }
 
 /// What was claimed, and the sources that were read.
@@ -52,8 +61,21 @@ pub(super) struct Claims {
 struct Claim {
     /// The list's name.
     list: Arc<str>,
+    said: Said,
+}
+
+/// What a row says of a file, as far as it can be compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Said {
     sha256: Option<String>,
+    sha1: Option<String>,
     size: Option<u64>,
+}
+
+impl Said {
+    fn has_hash(&self) -> bool {
+        self.sha256.is_some() || self.sha1.is_some()
+    }
 }
 
 /// How much of a list was taken in.
@@ -74,6 +96,7 @@ struct Read {
     name: String,
     size: u64,
     sha256: Option<String>,
+    sha1: Option<String>,
 }
 
 /// Whether what was claimed of a source holds.
@@ -94,8 +117,8 @@ impl Claims {
         let text = text.trim_start_matches('\u{FEFF}');
         let (list, folder) = (Arc::from(name), spoken_of(name));
         let mut listed = Listed::Nothing;
-        let mut row = |path: &str, sha256: Option<String>, size: Option<u64>| {
-            let kept = self.add(folder, canonical(path), Claim { list: Arc::clone(&list), sha256, size });
+        let mut row = |path: &str, said: Said| {
+            let kept = self.add(folder, canonical(path), Claim { list: Arc::clone(&list), said });
             listed = if kept && listed != Listed::Part { Listed::All } else { Listed::Part };
         };
         if name.to_ascii_lowercase().ends_with(".csv") {
@@ -107,8 +130,9 @@ impl Claims {
     }
 
     /// Notes that a source was read to its end.
-    pub(super) fn source(&mut self, ordinal: u32, name: &str, size: u64, sha256: Option<&str>) {
-        self.sources.push(Read { ordinal, name: name.to_owned(), size, sha256: sha256.map(str::to_owned) });
+    pub(super) fn source(&mut self, ordinal: u32, name: &str, read: &Finished) {
+        let (sha256, sha1) = (read.sha256.clone(), read.sha1.clone());
+        self.sources.push(Read { ordinal, name: name.to_owned(), size: read.size, sha256, sha1 });
     }
 
     /// The verdict on each source of which something was claimed. The list in the nearest folder around a source speaks of it: by its whole path below that
@@ -166,7 +190,7 @@ struct Found<'a> {
     whole: bool,
 }
 
-/// The claim of the source whose name below `folder` is `name`: with a SHA-256 if there is one, by the longest path.
+/// The claim of the source whose name below `folder` is `name`: with a hash if there is one, by the longest path.
 fn find_in<'a>(folder: &'a str, paths: &'a BTreeMap<String, Option<Claim>>, name: &str) -> Option<Found<'a>> {
     let path = canonical(name);
     let ends = path.match_indices('/').filter_map(|(at, _)| path.get(at.saturating_add(1)..));
@@ -174,7 +198,7 @@ fn find_in<'a>(folder: &'a str, paths: &'a BTreeMap<String, Option<Claim>>, name
     for end in std::iter::once(path.as_str()).chain(ends) {
         let Some((key, Some(claim))) = paths.get_key_value(end) else { continue };
         let found = Found { folder, path: key, claim, whole: end.len() == path.len() };
-        if claim.sha256.is_some() {
+        if claim.said.has_hash() {
             return Some(found);
         }
         without_hash = without_hash.or(Some(found));
@@ -190,7 +214,9 @@ fn both(a: Claim, b: Claim) -> Option<Claim> {
             (a, b) => Some(a.or(b)),
         }
     }
-    Some(Claim { list: a.list, sha256: one(a.sha256, b.sha256)?, size: one(a.size, b.size)? })
+    let (list, a, b) = (a.list, a.said, b.said);
+    let (sha256, sha1) = (one(a.sha256, b.sha256)?, one(a.sha1, b.sha1)?);
+    Some(Claim { list, said: Said { sha256, sha1, size: one(a.size, b.size)? } })
 }
 
 /// The folder or archive that the list called `name` speaks of; results lie a folder deeper than that.
@@ -217,21 +243,26 @@ fn canonical(path: &str) -> String {
     parts.map(str::to_lowercase).collect::<Vec<_>>().join("/")
 }
 
+/// By the best that both sides have.
 fn judged(source: &Read, claim: &Claim) -> Option<Verdict> {
-    let said = match (&claim.sha256, &source.sha256, claim.size) {
-        (Some(theirs), Some(ours), _) if theirs == ours => None,
-        (Some(theirs), Some(ours), _) => Some(format!("SHA-256 {theirs}, and it is {ours}")),
-        (_, _, Some(size)) if size == source.size => None,
-        (_, _, Some(size)) => Some(format!("{size} bytes, and it has {}", source.size)),
-        _ => return None,
+    let Said { sha256, sha1, size } = &claim.said;
+    let hashes = [
+        ("SHA-256", sha256.as_ref().zip(source.sha256.as_ref()), Vouched::Hash),
+        ("SHA-1", sha1.as_ref().zip(source.sha1.as_ref()), Vouched::Sha1),
+    ];
+    let hash = hashes.into_iter().find_map(|(name, pair, vouched)| Some((name, pair?, vouched)));
+    let (holds, differs) = match (hash, size) {
+        (Some((name, (theirs, ours), holds)), _) => {
+            (holds, (theirs != ours).then(|| format!("{name} {theirs}, and it is {ours}")))
+        }
+        (None, Some(theirs)) => {
+            let ours = source.size;
+            (Vouched::Size, (*theirs != ours).then(|| format!("{theirs} bytes, and it has {ours}")))
+        }
+        (None, None) => return None,
     };
-    let by_hash = claim.sha256.is_some() && source.sha256.is_some();
-    let vouched = match (&said, by_hash) {
-        (Some(_), _) => Vouched::Differs,
-        (None, true) => Vouched::Hash,
-        (None, false) => Vouched::Size,
-    };
-    let damage = said.map(|said| {
+    let vouched = if differs.is_some() { Vouched::Differs } else { holds };
+    let damage = differs.map(|said| {
         let reason = format!(
             "it is not what was collected: {} gives {said}; find out what changed it before relying on it",
             claim.list
@@ -241,8 +272,8 @@ fn judged(source: &Read, claim: &Claim) -> Option<Verdict> {
     Some(Verdict { ordinal: source.ordinal, vouched, damage })
 }
 
-/// Who is told of each row: the path, the SHA-256, the size.
-type Row<'a> = dyn FnMut(&str, Option<String>, Option<u64>) + 'a;
+/// Who is told of each row.
+type Row<'a> = dyn FnMut(&str, Said) + 'a;
 
 /// The rows of a list of JSON objects, one per line.
 fn of_json(text: &str, row: &mut Row<'_>) {
@@ -261,22 +292,25 @@ fn of_object(object: &Map<String, Value>, row: &mut Row<'_>) {
             .find(|(name, _)| names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
             .map(|(_, value)| value)
     };
-    let sha256 = get(&["sha256"]).and_then(Value::as_str).and_then(hash);
-    let size = get(&["uploaded_size", "storedsize", "stored_size"]).and_then(Value::as_u64);
-    if sha256.is_none() && size.is_none() {
+    let said = Said {
+        sha256: get(&["sha256"]).and_then(Value::as_str).and_then(|text| hash(text, SHA256)),
+        sha1: None,
+        size: get(&["uploaded_size", "storedsize", "stored_size"]).and_then(Value::as_u64),
+    };
+    if said == Said::default() {
         return;
     }
     if let Some(components) = get(&["_components", "components"]).and_then(Value::as_array) {
         let components: Vec<&str> = components.iter().filter_map(Value::as_str).collect();
         let start = components.iter().position(|part| *part == "uploads").unwrap_or_default();
         let components: Vec<&str> = components.into_iter().skip(start).collect();
-        row(&components.join("/"), sha256.clone(), size);
+        row(&components.join("/"), said.clone());
     }
     for path in
         [get(&["vfs_path"]), get(&["storedname", "stored_name"]), get(&["path"])].into_iter().flatten()
     {
         if let Some(path) = path.as_str() {
-            row(path, sha256.clone(), size);
+            row(path, said.clone());
         }
     }
 }
@@ -286,20 +320,25 @@ fn of_csv(text: &str, row: &mut Row<'_>) {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let Ok(header) = reader.headers().cloned() else { return };
     let column = |wanted: &str| header.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-    let (sample, hash_column, size_column) = (column("SampleName"), column("SHA256"), column("SizeInBytes"));
+    let (sample, size) = (column("SampleName"), column("SizeInBytes"));
+    let (sha256, sha1) = (column("SHA256"), column("SHA1"));
     for record in reader.records().filter_map(Result::ok) {
         let cell = |column: Option<usize>| column.and_then(|column| record.get(column));
-        let (sha256, size) = (cell(hash_column).and_then(hash), cell(size_column));
         if let Some(path) = cell(sample) {
-            row(path, sha256, size.and_then(|size| size.parse().ok()));
+            let said = Said {
+                sha256: cell(sha256).and_then(|text| hash(text, SHA256)),
+                sha1: cell(sha1).and_then(|text| hash(text, SHA1)),
+                size: cell(size).and_then(|size| size.parse().ok()),
+            };
+            row(path, said);
         }
     }
 }
 
-/// A SHA-256 in lower-case hex, if `text` is one.
-fn hash(text: &str) -> Option<String> {
+/// A hash of so many hexadecimal `digits`, in lower case, if `text` is one.
+fn hash(text: &str, digits: usize) -> Option<String> {
     let text = text.trim();
-    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hash = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| text.to_ascii_lowercase())
 }
 
@@ -310,11 +349,27 @@ mod tests {
     const OURS: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const LOG: &str = "case.zip!/uploads/auto/C%3A/Windows/System32/winevt/Logs/Microsoft-Windows-Sysmon%254Operational.evtx";
 
+    /// A source of 10 bytes with the hash [`OURS`].
+    fn read() -> Finished {
+        Finished {
+            kind: crate::finding::SourceKind::Evtx,
+            size: 10,
+            modified: None,
+            sha256: Some(OURS.to_owned()),
+            sha1: Some("c".repeat(40)),
+            chunks: 0,
+            members: 0,
+            changed: false,
+            header: None,
+            damages: Vec::new(),
+        }
+    }
+
     #[track_caller]
     fn check(list: &str, text: &str, source: &str, expected: Option<Vouched>) {
         let mut claims = Claims::default();
         claims.read(list, text.as_bytes());
-        claims.source(7, source, 10, Some(OURS));
+        claims.source(7, source, &read());
         let verdicts = claims.verdicts();
         assert_eq!(verdicts.first().map(|verdict| verdict.vouched), expected, "{verdicts:?}");
         for verdict in verdicts {
@@ -349,6 +404,15 @@ mod tests {
         );
         let source = "Event.7z!/evtx/00_Sysmon.evtx_{00000000-0000-0000-0000-000000000000}.data";
         check("Event.7z!/GetThis.csv", &text, source, Some(Vouched::Hash));
+        // As it is written unless the configuration asks for more: MD5 and SHA-1 alone.
+        for (sha1, expected) in [("C", Vouched::Sha1), ("D", Vouched::Differs)] {
+            let text =
+                text.replace(&format!(",,,{OURS}"), &format!(",{},{},", "E".repeat(32), sha1.repeat(40)));
+            check("Event.7z!/GetThis.csv", &text, source, Some(expected));
+        }
+        assert!(
+            may_have_sha1_only(source) && !may_have_sha1_only("a.data") && !may_have_sha1_only("a_{b}.evtx")
+        );
         let mut claims = Claims::default();
         let utf16: Vec<u8> =
             [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
@@ -389,7 +453,7 @@ mod tests {
         let mut claims = Claims::default();
         lists.iter().for_each(|(list, text)| assert_eq!(claims.read(list, text.as_bytes()), Listed::All));
         for (ordinal, (name, _)) in (0..).zip(expected) {
-            claims.source(ordinal, name, 10, Some(OURS));
+            claims.source(ordinal, name, &read());
         }
         let verdicts = claims.verdicts();
         for (ordinal, (name, vouched)) in (0..).zip(expected) {

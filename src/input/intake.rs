@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 use super::archive::{self, ArchiveOptions, Archived, Budget, Keyring, Member};
 use super::claims::{self, Claims, Listed, Verdict};
 use super::detect::{Format, Kind};
+use super::sha1;
 use super::source::{Block, Finished, Input, Looked, SourceFile, SourceOptions, failure};
 use super::walk::Source;
 
@@ -137,6 +138,13 @@ impl Intake<'_> {
 
     /// Reads one source.
     fn stream(&mut self, source: &Arc<Source>, input: Input<'_>, known: Known<'_>) -> End {
+        let (input, sha1) = match self.options.hash && claims::may_have_sha1_only(&source.name) {
+            true => {
+                let (input, sha1) = sha1::beside(input);
+                (input, Some(sha1))
+            }
+            false => (input, None),
+        };
         let looked = match Looked::at(input, SourceOptions { hash: self.options.hash }) {
             Ok(looked) => looked,
             Err(reason) => {
@@ -161,7 +169,9 @@ impl Intake<'_> {
                 return End::Unread(known.size.unwrap_or_default());
             }
         }
-        End::Read(Box::new(log.finish()))
+        let mut finished = log.finish();
+        finished.sha1 = sha1.filter(|_| finished.sha256.is_some()).map(|sha1| sha1.finish());
+        End::Read(Box::new(finished))
     }
 
     /// Reads what a collector says of the files it collected.
@@ -246,7 +256,7 @@ impl Intake<'_> {
     fn end(&mut self, source: &Arc<Source>, end: End) -> ControlFlow<()> {
         let broke = matches!(end, End::Unread(_));
         if let End::Read(read) = &end {
-            self.claims.source(source.ordinal, &source.name, read.size, read.sha256.as_deref());
+            self.claims.source(source.ordinal, &source.name, read);
         }
         self.sink.end(source, end)?;
         if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -270,6 +280,7 @@ fn archive_end(archived: Archived, size: Option<u64>) -> End {
         size,
         modified: None,
         sha256: archived.sha256,
+        sha1: None,
         chunks: 0,
         members: archived.members,
         changed: false,

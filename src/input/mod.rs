@@ -19,6 +19,7 @@ mod claims;
 mod event_xml;
 mod json;
 mod layout;
+mod sha1;
 mod visit;
 mod xml;
 

@@ -103,6 +103,8 @@ pub struct Finished {
     pub modified: Option<Timestamp>,
     /// SHA-256 of the bytes, lower-case hex; `None` when hashing was off.
     pub sha256: Option<String>,
+    /// SHA-1 of the bytes, lower-case hex, where a collector may give no other hash.
+    pub sha1: Option<String>,
     /// EVTX chunks that are not unused space, or that were carved; 0 for an export.
     pub chunks: u64,
     /// Members that an archive gave; 0 for a log.
@@ -192,12 +194,15 @@ impl<'a> SourceFile<'a> {
             Content::Carved(chunks) => (chunks.found(), None),
             Content::Xml(_) | Content::Json(_) => (0, None),
         };
+        // The hash of a part would pass for that of the whole.
+        let whole = !self.tap.failed();
         let (size, sha256) = self.tap.finish();
         Finished {
             kind,
             size,
             modified: None,
-            sha256,
+            sha256: sha256.filter(|_| whole),
+            sha1: None,
             chunks,
             members: 0,
             changed: false,
