@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{at, corpus, findings, samples, scan_here};
+use common::{at, corpus, findings, samples, scan_here, scan_observed};
 use evql::finding::story::{Intervals, Process, Story};
 use evql::finding::{Clock, Finding, Untold};
 use evql::synth::sysmon::{Host, text};
@@ -314,4 +314,42 @@ fn the_second_connection_of_a_public_mshta_is_in_its_story() {
         several.iter().all(|(_, connections, findings)| *connections == 2 && *findings == 1),
         "{several:?}"
     );
+}
+
+/// Counts the bytes of a scan: all, and those that it says it reads again.
+#[derive(Default)]
+struct Counting {
+    read: std::sync::atomic::AtomicU64,
+    again: std::sync::atomic::AtomicU64,
+}
+
+impl evql::scan::Observer for Counting {
+    fn bytes_read(&self, bytes: u64) {
+        self.read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn source_read(&self) {}
+    fn hits(&self, _count: u64) {}
+    fn reads_again(&self, bytes: u64) {
+        self.again.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn only_what_holds_a_flagged_process_is_read_again() {
+    use std::sync::atomic::Ordering;
+    let folder = samples();
+    // No process of these is flagged, and the lone start of `wscript` is read once more for its near miss.
+    let counted = |paths: &[PathBuf]| {
+        let counting = Counting::default();
+        let found = scan_observed(paths, Clock::Created, &counting).findings.len();
+        let [read, again] = [&counting.read, &counting.again].map(|count| count.load(Ordering::Relaxed));
+        (found, read, again)
+    };
+    let size = |story: &str| common::tree(&folder.join(story)).values().map(|bytes| bytes.len() as u64).sum();
+    let (empty, rolled, flagged): (u64, u64, u64) =
+        (size("foreign-provider"), size("wscript"), size("mshta"));
+    assert_eq!(counted(&[folder.join("foreign-provider")]), (0, empty, 0));
+    assert_eq!(counted(&[folder.join("wscript")]), (0, 2 * rolled, rolled));
+    let both = [folder.join("foreign-provider"), folder.join("mshta")];
+    assert_eq!(counted(&both), (1, empty + 3 * flagged, 2 * flagged));
 }

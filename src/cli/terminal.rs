@@ -152,6 +152,11 @@ impl Observer for Progress {
             self.bar.set_message(self.message());
         }
     }
+
+    fn reads_again(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+        self.bar.set_message(format!("{}, again for the stories", self.message()));
+    }
 }
 
 /// How many columns the terminal has; 120 where there is none.

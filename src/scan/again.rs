@@ -9,7 +9,7 @@ use crate::finding::SourceReport;
 use crate::input::{Seen, Source};
 use crate::sysmon::Event;
 
-use super::observer::Unobserved;
+use super::observer::Observer;
 use super::order::Place;
 use super::pass::{At, PassOptions, Worker, pass};
 
@@ -22,8 +22,22 @@ pub struct Again<'a> {
     pub sources: &'a [SourceReport],
     /// How it read.
     pub options: &'a PassOptions,
+    /// Told how many bytes are read.
+    pub observer: &'a dyn Observer,
     /// Raised when the run is to end early.
     pub interrupt: &'a AtomicBool,
+}
+
+/// An observer for which sources and events count the first time only.
+struct Bytes<'a>(&'a dyn Observer);
+
+impl Observer for Bytes<'_> {
+    fn bytes_read(&self, bytes: u64) {
+        self.0.bytes_read(bytes);
+    }
+    fn source_read(&self) {}
+    fn hits(&self, _count: u64) {}
+    fn reads_again(&self, _bytes: u64) {}
 }
 
 impl Again<'_> {
@@ -44,6 +58,13 @@ impl Again<'_> {
         if files.is_empty() {
             return Ok(true);
         }
+        let begun: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        let sizes = self
+            .sources
+            .iter()
+            .filter(|report| begun.contains(report.source.as_str()))
+            .map(|report| report.size);
+        self.observer.reads_again(sizes.fold(0, u64::saturating_add));
         let named = self.sources.iter().enumerate().filter(|(_, report)| sources.contains(&report.source));
         let mut ordinals = HashMap::new();
         for (ordinal, report) in named {
@@ -52,7 +73,7 @@ impl Again<'_> {
         }
         let options = PassOptions { hash: false, ..self.options.clone() };
         let worker = Renumbered { worker, ordinals };
-        let read = pass(&files, &options, &worker, &Unobserved, self.interrupt, deliver)?;
+        let read = pass(&files, &options, &worker, &Bytes(self.observer), self.interrupt, deliver)?;
         Ok(!read.interrupted)
     }
 }

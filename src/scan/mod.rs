@@ -105,7 +105,7 @@ pub fn scan(
         }
         used.push(own);
     }
-    let again = Again { files: sources, sources: &read.sources, options: &options.pass, interrupt };
+    let again = Again { files: sources, sources: &read.sources, options: &options.pass, observer, interrupt };
     let near = match &lookout {
         Some(lookout) => {
             Misses { rules, lookout, makes: &makes, hosts: &read.hosts, again }.find(notes, used)?

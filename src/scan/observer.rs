@@ -8,6 +8,8 @@ pub trait Observer: Sync {
     fn source_read(&self);
     /// So many more events were picked.
     fn hits(&self, count: u64);
+    /// So many bytes of evidence are now read once more, for what findings and near misses are told with; [`Observer::bytes_read`] counts them too.
+    fn reads_again(&self, bytes: u64);
 }
 
 /// An observer that does not care.
@@ -18,4 +20,5 @@ impl Observer for Unobserved {
     fn bytes_read(&self, _bytes: u64) {}
     fn source_read(&self) {}
     fn hits(&self, _count: u64) {}
+    fn reads_again(&self, _bytes: u64) {}
 }

@@ -114,6 +114,16 @@ pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// The built-in rule over the files at and under `paths`, through the library.
 #[track_caller]
 pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::finding::Outcome {
+    scan_observed(paths, clock, &evql::scan::Unobserved)
+}
+
+/// [`scan_here`], telling `observer` how it gets on.
+#[track_caller]
+pub fn scan_observed(
+    paths: &[PathBuf],
+    clock: evql::finding::Clock,
+    observer: &dyn evql::scan::Observer,
+) -> evql::finding::Outcome {
     use evql::{input, rules, scan, sysmon};
     let compiled = rules::builtin().into_iter().map(|rule| {
         let program = scan::compile(&rule.info.query, None).expect("the built-in rule compiles");
@@ -134,5 +144,5 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
     };
     let options = scan::ScanOptions { clock, pass, near_misses: true };
     let calm = std::sync::atomic::AtomicBool::new(false);
-    scan::scan(&walked.sources, walked.damages, &set, &options, &scan::Unobserved, &calm).expect("a scan")
+    scan::scan(&walked.sources, walked.damages, &set, &options, observer, &calm).expect("a scan")
 }

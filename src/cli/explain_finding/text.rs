@@ -21,7 +21,10 @@ pub fn finding(finding: &Value, rule: &Value, explanation: &Explanation) -> Stri
     let shown = |object: &Value, key: &str| fit(text(object, key), WIDE);
     let mut out = format!("{} {}\n", shown(finding, "type").replace('_', " "), fit(id_of(finding), 80));
     out.push_str(&format!("{} on {}\n", shown(&finding["process"], "name"), shown(&finding["host"], "name")));
-    out.push_str(&format!("  {}\n", shown(&finding["process"], "command_line")));
+    let command = shown(&finding["process"], "command_line");
+    if !command.is_empty() {
+        out.push_str(&format!("  {command}\n"));
+    }
     out.push_str(&format!("Rule: {} ({})\n", shown(rule, "name"), shown(rule, "id")));
     if let Some(kind) = finding["kind"].as_str() {
         out.push_str(&format!("Near, but no finding: {}: {}\n", fit(kind, 40), shown(finding, "detail")));
