@@ -28,6 +28,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("askama", &["report"]),
     ("bzip2", &["input"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("crc32fast", &["input", "synth"]),
     ("csv", &["report", "cli", "input"]),

@@ -63,6 +63,10 @@ pub enum Command {
     Export(ExportArgs),
     /// Make practice evidence and load: valid EVTX files with known attacks in them.
     Synth(SynthArgs),
+    /// Print the script that completes evql's commands and options in a shell.
+    Completions(CompletionsArgs),
+    /// Print evql's manual page, or write those of all commands.
+    Man(ManArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -510,6 +514,23 @@ pub enum LayoutChoice {
     Old,
     /// Sysmon 15, schema 4.90.
     New,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write one page for each command into this folder (made if need be) instead.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Overwrite pages that are there already.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[cfg(test)]

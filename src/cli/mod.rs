@@ -3,6 +3,7 @@
 mod allow;
 mod archives;
 mod args;
+mod documents;
 mod explain;
 mod explain_finding;
 mod export;
@@ -78,6 +79,8 @@ fn dispatch() -> Exit {
         Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),
+        Command::Completions(args) => documents::completions(&args),
+        Command::Man(args) => documents::man(&args, terminal),
     };
     answer.unwrap_or_else(|error| {
         let exit = match &error {
