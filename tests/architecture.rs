@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tar", &["input"]),
     ("tempfile", &["cli", "input", "report"]),
     ("terminal_size", &["cli"]),
+    ("thread_priority", &["scan"]),
     ("toml", &["rules"]),
     ("walkdir", &["input", "rules"]),
     ("zip", &["input"]),

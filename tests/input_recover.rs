@@ -257,6 +257,7 @@ fn a_query_takes_a_recovered_record_only_where_no_live_one_is_it() {
     let ask = |text: &str, recover: bool, threads: usize| -> Vec<u64> {
         let options = PassOptions {
             threads,
+            nice: false,
             reader: ReaderKind::Fast,
             hash: false,
             recover,

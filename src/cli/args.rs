@@ -101,6 +101,9 @@ pub struct EvidenceArgs {
     /// Worker threads; 0 takes all cores, and no more than a few for each core are started.
     #[arg(short = 'j', long = "threads", default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Let the worker threads give way to everything else on the machine, as an endpoint in use needs.
+    #[arg(long)]
+    pub nice: bool,
     /// How records are decoded: `fast`, or `xml`, which renders each record as XML and parses that (slow; for those who doubt).
     #[arg(long, value_enum, default_value_t = ReaderChoice::Fast, value_name = "READER")]
     pub reader: ReaderChoice,

@@ -49,6 +49,7 @@ impl Evidence {
         };
         let options = PassOptions {
             threads: threads(args.threads),
+            nice: args.nice,
             reader,
             hash,
             recover: args.recover,

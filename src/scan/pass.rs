@@ -65,6 +65,8 @@ pub struct At<'a> {
 pub struct PassOptions {
     /// Worker threads; 0 takes all cores.
     pub threads: usize,
+    /// Whether they give way to everything else on the machine.
+    pub nice: bool,
     /// Which reader decodes records.
     pub reader: ReaderKind,
     /// Whether sources are hashed on the way.
@@ -81,6 +83,22 @@ pub struct PassOptions {
     pub selected: Selected,
 }
 
+/// The threads that work.
+fn pool(options: &PassOptions) -> Result<rayon::ThreadPool> {
+    let nice = options.nice;
+    let begin = move |_| {
+        if nice {
+            // Where the system refuses, the thread works as others do.
+            let _ = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
+        }
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .start_handler(begin)
+        .build()
+        .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))
+}
+
 /// Reads all `files` once. `deliver` is told what `worker` made of each part, in the order of the evidence, and may break off.
 ///
 /// # Errors
@@ -93,10 +111,7 @@ pub fn pass<W: Worker>(
     interrupt: &AtomicBool,
     deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
 ) -> Result<Read> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|error| Error::Usage(format!("cannot start {} threads: {error}", options.threads)))?;
+    let pool = pool(options)?;
     let desks: Vec<Desk<W>> = (0..pool.current_num_threads()).map(|_| Desk::new(options, worker)).collect();
     let selection = Selection::new(&options.selected);
     let work = Work { desks: &desks, worker, mapping: &options.mapping, selection: &selection, observer };
@@ -323,5 +338,33 @@ impl<W: Worker> Visitor for Visit<'_, W> {
 
     fn damage(&mut self, damage: Damage) {
         self.out.damages.push(damage);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_give_way_when_asked() {
+        let niceness = |nice: bool| -> i32 {
+            let options = PassOptions {
+                threads: 1,
+                nice,
+                reader: ReaderKind::Fast,
+                hash: false,
+                recover: false,
+                carve: false,
+                archives: ArchiveOptions::default(),
+                mapping: sysmon::Options::default(),
+                selected: Selected::default(),
+            };
+            let pool = pool(&options).expect("a thread");
+            let stat = pool.install(|| std::fs::read_to_string("/proc/thread-self/stat")).expect("proc(5)");
+            // Field 19; the second may hold blanks, but ends with the last parenthesis.
+            let fields = stat.rsplit(')').next().expect("fields").split_whitespace();
+            fields.skip(16).next().expect("nice").parse().expect("a number")
+        };
+        assert_eq!((niceness(false) < 19, niceness(true)), (true, 19));
     }
 }

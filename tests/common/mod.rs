@@ -134,6 +134,7 @@ pub fn scan_observed(
     let walked = input::walk(paths, input::WalkOptions::default());
     let pass = scan::PassOptions {
         threads: 2,
+        nice: false,
         reader: input::ReaderKind::Fast,
         hash: false,
         recover: false,
