@@ -254,6 +254,9 @@ pub struct ScanArgs {
     /// Do not look for near misses: events that a rule almost matched.
     #[arg(long)]
     pub no_near_misses: bool,
+    /// Do not read the evidence again for the stories of the findings: what else their processes were and did.
+    #[arg(long)]
+    pub no_stories: bool,
     /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
     #[arg(long)]
     pub no_hash: bool,

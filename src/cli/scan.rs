@@ -46,6 +46,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
         clock: clock(args.clock),
         pass: evidence.options.clone(),
         near_misses: !args.no_near_misses,
+        stories: !args.no_stories,
     };
     let damages = std::mem::take(&mut evidence.damages);
     let outcome = scan(&evidence.sources, damages, &rules, &options_of_scan, &progress, &interrupt);

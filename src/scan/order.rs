@@ -7,7 +7,7 @@ use crate::input::Position;
 use crate::sysmon::Event;
 use crate::time::Timestamp;
 
-/// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read.
+/// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read: the source by its name, and the position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     /// The time by the clock that was asked for.
@@ -15,6 +15,8 @@ pub struct Order {
     record_id: u64,
     host: String,
     recovered: bool,
+    /// Where the source's name stands among those of all sources, once these are known.
+    rank: usize,
     place: Place,
 }
 
@@ -30,8 +32,24 @@ impl Order {
             record_id: event.record_id(),
             host: event.computer().to_owned(),
             recovered: event.is_recovered(),
+            rank: 0,
             place,
         }
+    }
+
+    /// Puts the event where the name of its source belongs; `ranks` are those of all sources, by ordinal.
+    pub fn rank(&mut self, ranks: &[usize]) {
+        self.rank = ranks.get(self.place.source as usize).copied().unwrap_or(usize::MAX);
+    }
+
+    /// EventRecordID; 0 when the record has none.
+    pub fn record_id(&self) -> u64 {
+        self.record_id
+    }
+
+    /// System/Computer.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether the event was recovered.

@@ -132,7 +132,7 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
         mapping,
         selected: evql::finding::Selected::default(),
     };
-    let options = scan::ScanOptions { clock, pass, near_misses: true };
+    let options = scan::ScanOptions { clock, pass, near_misses: true, stories: true };
     let calm = std::sync::atomic::AtomicBool::new(false);
     scan::scan(&walked.sources, walked.damages, &set, &options, &scan::Unobserved, &calm).expect("a scan")
 }
