@@ -8,7 +8,10 @@ mod explain_finding;
 mod export;
 mod fields;
 mod inspect;
+mod map;
+mod outputs;
 mod query;
+mod reduce;
 mod rules;
 mod run_folder;
 mod scan;
@@ -77,6 +80,8 @@ fn dispatch() -> Exit {
         Command::Allow { command } => allow::run(&command, terminal),
         Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
+        Command::Map(args) => map::run(&args, terminal),
+        Command::Reduce(args) => reduce::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),
     };
     answer.unwrap_or_else(|error| {

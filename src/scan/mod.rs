@@ -25,6 +25,7 @@ mod rule_set;
 mod select;
 mod sentence;
 mod story;
+pub mod stream;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -130,6 +131,7 @@ pub fn scan(
 }
 
 /// What a run was asked for, as its outcome tells it.
+#[derive(Default)]
 struct Frame {
     clock: Clock,
     mapping: sysmon::Options,
@@ -145,6 +147,8 @@ fn in_order<O: Ord>(mut found: Vec<(O, usize, Finding)>) -> Vec<Finding> {
 /// The outcome of a run that made `findings` of what it `read`; near misses are not looked for.
 fn conclude(mut findings: Vec<Finding>, mut read: Read, rules: &RuleSet, frame: Frame) -> Outcome {
     read.damages.sort();
+    // Members of an archive were read as they lie in it.
+    read.sources.sort_by(|a, b| a.source.cmp(&b.source));
     judge(&mut findings, read.hosts.len());
     let reach = reach(rules, &frame.mapping, &mut read.hosts, read.other_hosts);
     Outcome {

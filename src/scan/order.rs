@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::finding::Clock;
+use crate::hash::{hex, unhex};
 use crate::input::Position;
 use crate::sysmon::Event;
 use crate::time::Timestamp;
@@ -40,16 +41,6 @@ impl Order {
     /// Puts the event where the name of its source belongs; `ranks` are those of all sources, by ordinal.
     pub fn rank(&mut self, ranks: &[usize]) {
         self.rank = ranks.get(self.place.source as usize).copied().unwrap_or(usize::MAX);
-    }
-
-    /// EventRecordID; 0 when the record has none.
-    pub fn record_id(&self) -> u64 {
-        self.record_id
-    }
-
-    /// System/Computer.
-    pub fn host(&self) -> &str {
-        &self.host
     }
 
     /// Whether the event was recovered.
@@ -94,6 +85,32 @@ impl Identity {
             created: event.created().truncated_to_millis(),
             data: event.system().record_id.is_none().then(|| data_hash(event)),
         }
+    }
+
+    /// The identity of a record of which this is known; `data_sha256`, lower-case hex, is that of a record without an id. `None` when it is no hash.
+    pub fn known(
+        host: &str,
+        channel: &str,
+        record_id: Option<u64>,
+        created: Timestamp,
+        data_sha256: Option<&str>,
+    ) -> Option<Self> {
+        let data = match data_sha256 {
+            Some(text) => Some(unhex(text)?.try_into().ok()?),
+            None => None,
+        };
+        Some(Self {
+            computer: host.to_owned(),
+            channel: channel.to_owned(),
+            record_id: record_id.unwrap_or_default(),
+            created: created.truncated_to_millis(),
+            data,
+        })
+    }
+
+    /// Of a record without an id the hash of its data, lower-case hex.
+    pub fn data_sha256(&self) -> Option<String> {
+        self.data.as_ref().map(|hash| hex(hash))
     }
 
     /// Tells `each` the parts of it, always in the same order.

@@ -131,6 +131,7 @@ pub fn scan_here(paths: &[PathBuf], clock: evql::finding::Clock) -> evql::findin
         archives: input::archive::ArchiveOptions::default(),
         mapping,
         selected: evql::finding::Selected::default(),
+        chunks: None,
     };
     let options = scan::ScanOptions { clock, pass, near_misses: true, stories: true };
     let calm = std::sync::atomic::AtomicBool::new(false);
