@@ -25,6 +25,7 @@ pub struct Head {
     /// The sort key.
     pub k: String,
     /// Which kind of line it is.
+    #[serde(rename = "type")]
     pub kind: Kind,
     /// [`SCHEMA`].
     pub schema: u32,
