@@ -57,7 +57,8 @@ impl Severity {
 }
 
 /// Which clock orders events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// System/TimeCreated, at 100 ns.
     #[default]
@@ -275,7 +276,8 @@ impl Evidence {
 }
 
 /// What kind of loss a damage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DamageKind {
     /// The path is not there, or cannot be opened or read.
     Unreadable,
@@ -312,7 +314,7 @@ impl DamageKind {
 }
 
 /// Something in the evidence that could not be read, or not be trusted. It never stops the rest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Damage {
     /// The source's name as reports print it.
     pub source: String,
@@ -329,7 +331,8 @@ pub struct Damage {
 }
 
 /// What a source is, by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// An event log, as Windows writes it.
     Evtx,
@@ -357,7 +360,8 @@ impl SourceKind {
 }
 
 /// How a source fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Read to the end without loss.
     Read,
@@ -385,7 +389,8 @@ impl Status {
 }
 
 /// Whether what its collector says of a source holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Vouched {
     /// The collection says nothing of it.
     #[default]
@@ -414,7 +419,7 @@ impl Vouched {
 }
 
 /// What was read of one source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SourceReport {
     /// The source's name as reports print it.
     pub source: String,
@@ -423,6 +428,7 @@ pub struct SourceReport {
     /// Bytes.
     pub size: u64,
     /// Last modification, by the file system.
+    #[serde(with = "crate::time::ticks::option")]
     pub modified: Option<Timestamp>,
     /// SHA-256 of the bytes, lower-case hex.
     pub sha256: Option<String>,
@@ -443,8 +449,10 @@ pub struct SourceReport {
     /// Records besides those that were left out because of the run's bounds.
     pub filtered: Filtered,
     /// First TimeCreated of a Sysmon record.
+    #[serde(with = "crate::time::ticks::option")]
     pub first: Option<Timestamp>,
     /// Last TimeCreated of a Sysmon record.
+    #[serde(with = "crate::time::ticks::option")]
     pub last: Option<Timestamp>,
     /// How many damages it has.
     pub problems: u64,

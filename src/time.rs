@@ -26,6 +26,11 @@ impl Timestamp {
         Self(millis.saturating_mul(TICKS_PER_MILLI).saturating_add(UNIX_EPOCH_TICKS))
     }
 
+    /// The time `ticks` × 100 ns after 1601-01-01 (negative: before).
+    pub fn from_ticks(ticks: i64) -> Self {
+        Self(ticks)
+    }
+
     /// 100 ns ticks since 1601-01-01.
     pub fn ticks(self) -> i64 {
         self.0
@@ -123,6 +128,54 @@ impl fmt::Display for Timestamp {
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Times as whole ticks, for lines that machines read back: `#[serde(with = "ticks")]`. What is displayed has lost the last digit.
+pub mod ticks {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Timestamp;
+
+    /// As a number of 100 ns ticks since 1601.
+    ///
+    /// # Errors
+    /// What the serializer says.
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.ticks())
+    }
+
+    /// From a number of 100 ns ticks since 1601.
+    ///
+    /// # Errors
+    /// When there is no such number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_ticks)
+    }
+
+    /// The same for a time that may be missing: `null`.
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::Timestamp;
+
+        /// As a number of 100 ns ticks since 1601, or `null`.
+        ///
+        /// # Errors
+        /// What the serializer says.
+        pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+            time.map(Timestamp::ticks).serialize(serializer)
+        }
+
+        /// From a number of 100 ns ticks since 1601, or `null`.
+        ///
+        /// # Errors
+        /// When there is neither.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_ticks))
+        }
     }
 }
 

@@ -265,6 +265,7 @@ fn a_query_takes_a_recovered_record_only_where_no_live_one_is_it() {
             archives: evql::input::archive::ArchiveOptions::default(),
             mapping: sysmon::Options::default(),
             selected: evql::finding::Selected::default(),
+            chunks: None,
         };
         let program = compile(text, None).expect("a query");
         let mut found = Vec::new();

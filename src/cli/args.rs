@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use evql::input::ChunkRange;
 use evql::time::Timestamp;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -61,6 +62,10 @@ pub enum Command {
     Fields(FieldsArgs),
     /// Write every Sysmon event of the evidence as an ECS document, one JSON object per line.
     Export(ExportArgs),
+    /// Write the hits of rules as lines that can be sorted with those of other machines, to be reduced to findings.
+    Map(MapArgs),
+    /// Make of sorted lines of `evql map` the findings that a scan of all the evidence makes.
+    Reduce(ReduceArgs),
     /// Make practice evidence and load: valid EVTX files with known attacks in them.
     Synth(SynthArgs),
     /// Print the script that completes evql's commands and options in a shell.
@@ -238,6 +243,25 @@ pub struct ScanArgs {
     pub evidence: EvidenceArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Which clock orders events and measures spans.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    /// Do not look for near misses: events that a rule almost matched.
+    #[arg(long)]
+    pub no_near_misses: bool,
+    /// Do not read the evidence again for the stories of the findings: what else their processes were and did.
+    #[arg(long)]
+    pub no_stories: bool,
+    /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
+    #[arg(long)]
+    pub no_hash: bool,
+}
+
+/// What becomes of findings.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
     /// An allow-list (TOML): findings that its entries describe are set aside, listed with the reason; repeatable.
     #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub allow: Vec<PathBuf>,
@@ -250,20 +274,11 @@ pub struct ScanArgs {
     /// Overwrite outputs that are there already.
     #[arg(long)]
     pub force: bool,
-    /// Which clock orders events and measures spans.
-    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
-    pub clock: ClockChoice,
     #[command(flatten)]
     pub case: CaseArgs,
     /// Exit with 1 when there are findings.
     #[arg(long)]
     pub exit_code: bool,
-    /// Do not look for near misses: events that a rule almost matched.
-    #[arg(long)]
-    pub no_near_misses: bool,
-    /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
-    #[arg(long)]
-    pub no_hash: bool,
     /// Leave CSV cells that a spreadsheet would run as formulas as they are, instead of putting an apostrophe before them.
     #[arg(long)]
     pub csv_raw: bool,
@@ -303,6 +318,54 @@ pub enum FormatChoice {
     Timesketch,
     /// report.html.
     Html,
+}
+
+const MAP_REDUCE: &str = "A scan in three steps, the first on as many machines as there are:
+  evql map PATH... > part     each machine its own evidence
+  LC_ALL=C sort part...       by bytes
+  evql reduce                 of all of it
+
+A file that cannot be read is a line of the stream, not an exit code.";
+
+#[derive(Debug, Args)]
+#[command(after_help = MAP_REDUCE)]
+#[command(mut_arg("paths", |paths| paths.required_unless_present_any(["files_from", "stdin_name"])))]
+pub struct MapArgs {
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// Read one log from standard input and call it NAME, as its path would be.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "files_from"])]
+    pub stdin_name: Option<String>,
+    /// Read only the 64 KiB chunks A to B, counted from 0, of the one EVTX file that is named: other maps read the others. No hash is taken of it.
+    #[arg(long, value_name = "A-B", value_parser = super::map::chunks)]
+    pub chunks: Option<ChunkRange>,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Which clock orders events and measures spans; the same for all maps.
+    #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
+    pub clock: ClockChoice,
+    /// The file to write, or `-` for standard output.
+    #[arg(short, long, default_value = "-", value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite the file if it is there already.
+    #[arg(long)]
+    pub force: bool,
+    /// Do not take the evidence's SHA-256.
+    #[arg(long)]
+    pub no_hash: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MAP_REDUCE)]
+pub struct ReduceArgs {
+    /// The sorted stream: a file, or `-` for standard input.
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub stream: PathBuf,
+    /// The rules, which are those of the maps.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 #[derive(Debug, Args)]

@@ -25,8 +25,11 @@ pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let options = ExportOptions { bulk: args.bulk };
     let interrupt = interrupt();
     let progress = evidence.progress(terminal);
-    let exported =
-        target.write(|out| export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out));
+    let exported = target.write(|out| {
+        let exported = export(&evidence.sources, &evidence.options, options, &progress, &interrupt, out)?;
+        let whole = !exported.read.interrupted;
+        Ok((exported, whole))
+    });
     progress.finish();
     let Exported { documents, mut read } = exported?;
     read.damages.splice(0..0, evidence.damages);
@@ -41,8 +44,8 @@ pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     Ok(report(&read, terminal))
 }
 
-/// Where documents go.
-enum Target<'a> {
+/// Where lines go.
+pub enum Target<'a> {
     /// Standard output.
     Stdout,
     /// A pipe or device that is there already.
@@ -53,7 +56,10 @@ enum Target<'a> {
 
 impl<'a> Target<'a> {
     /// Decides before anything is read. A pipe or device is written to, never replaced.
-    fn of(path: &'a Path, force: bool) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is a file and it may not be replaced, [`Error::Output`] when there is a folder.
+    pub fn of(path: &'a Path, force: bool) -> Result<Self> {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
@@ -65,23 +71,29 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn write(&self, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Exported>) -> Result<Exported> {
+    /// Lets `write` write to it and returns what that gives. A file is put into place only where it says that what it wrote is whole.
+    ///
+    /// # Errors
+    /// What `write` says; [`Error::Output`] when the file cannot be made.
+    pub fn write<T>(&self, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(T, bool)>) -> Result<T> {
         match *self {
-            Self::Stdout => write(&mut BufWriter::with_capacity(BUFFER, std::io::stdout())),
+            Self::Stdout => {
+                write(&mut BufWriter::with_capacity(BUFFER, std::io::stdout())).map(|(written, _)| written)
+            }
             Self::Stream(path) => {
                 let opened = File::options().write(true).open(path);
                 let file = opened.map_err(|error| Error::output(path, error))?;
-                write(&mut BufWriter::with_capacity(BUFFER, file))
+                write(&mut BufWriter::with_capacity(BUFFER, file)).map(|(written, _)| written)
             }
             Self::Beside(path, force) => {
                 let failed = |error| Error::output(path, error);
                 let mut file = beside(path).map_err(failed)?;
-                let exported = write(&mut BufWriter::with_capacity(BUFFER, file.as_file_mut()))?;
-                if !exported.read.interrupted {
+                let (written, whole) = write(&mut BufWriter::with_capacity(BUFFER, file.as_file_mut()))?;
+                if whole {
                     let placed = if force { file.persist(path) } else { file.persist_noclobber(path) };
                     placed.map_err(|error| failed(error.error))?;
                 }
-                Ok(exported)
+                Ok(written)
             }
         }
     }

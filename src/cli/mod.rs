@@ -9,7 +9,10 @@ mod explain_finding;
 mod export;
 mod fields;
 mod inspect;
+mod map;
+mod outputs;
 mod query;
+mod reduce;
 mod rules;
 mod run_folder;
 mod scan;
@@ -78,6 +81,8 @@ fn dispatch() -> Exit {
         Command::Allow { command } => allow::run(&command, terminal),
         Command::Fields(args) => fields::run(&args, terminal),
         Command::Export(args) => export::run(&args, terminal),
+        Command::Map(args) => map::run(&args, terminal),
+        Command::Reduce(args) => reduce::run(&args, terminal),
         Command::Synth(args) => synth::run(&args, terminal),
         Command::Completions(args) => documents::completions(&args),
         Command::Man(args) => documents::man(&args, terminal),

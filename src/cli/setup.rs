@@ -57,6 +57,7 @@ impl Evidence {
             archives,
             mapping: mapping(&args.mapping),
             selected: selected(&args.selection),
+            chunks: None,
         };
         Ok(Self { sources: walked.sources, damages: walked.damages, options })
     }

@@ -13,30 +13,35 @@ const SHARE_OF_LOGGED: u64 = 20;
 const PERIODS: usize = 8;
 
 /// What the evidence holds of one host.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct HostCoverage {
     /// System/Computer.
     pub host: String,
     /// First TimeCreated of a Sysmon record.
+    #[serde(with = "crate::time::ticks::option")]
     pub first: Option<Timestamp>,
     /// Last TimeCreated of a Sysmon record.
+    #[serde(with = "crate::time::ticks::option")]
     pub last: Option<Timestamp>,
     /// Sysmon records per event id, copies included; only ids that Sysmon is known to use.
     pub events: BTreeMap<u32, EventCoverage>,
     /// Sysmon records of any other event id.
     pub other_events: u64,
     /// For each event that a rule needs, whether it is there.
+    #[serde(skip)]
     pub presence: BTreeMap<u32, Presence>,
 }
 
 /// One host's records of one event, copies included.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct EventCoverage {
     /// How many.
     pub count: u64,
     /// First TimeCreated.
+    #[serde(with = "crate::time::ticks::option")]
     pub first: Option<Timestamp>,
     /// Last TimeCreated.
+    #[serde(with = "crate::time::ticks::option")]
     pub last: Option<Timestamp>,
     /// How many when.
     pub histogram: Histogram,
@@ -196,7 +201,7 @@ pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp>
 }
 
 /// How the Sysmon records of a source stand to those of newer sources of the same host and channel; newer is what has the later last record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Overlap {
     /// What the newer ones are to it.
     pub relation: Relation,
@@ -216,7 +221,10 @@ impl Overlap {
 }
 
 /// What newer sources of the same log are to a source; of a source with several logs the last that applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// There is none.
     #[default]

@@ -6,15 +6,40 @@ use crate::time::{TICKS_PER_SECOND, Timestamp};
 const BUCKETS: usize = 128;
 /// Buckets are at least 2⁸ seconds (4 min 16 s) wide, so that any time's number fits 32 bits.
 const NARROWEST: u32 = 8;
+/// And at most 2⁴⁰ seconds: no time is later than that.
+const WIDEST: u32 = 40;
 
 /// How many there were when: buckets of 2ⁿ seconds since 1601, only those kept that hold something. When there would be more than 128 of them the
 /// width doubles. The result depends on what was added alone, neither on the order nor on what was merged with what. Times before 1601 count as 1601.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Plain", into = "Plain")]
 pub struct Histogram {
     /// The width is 2 to this many seconds.
     shift: u32,
     /// Number and count, by number. Counts saturate.
     buckets: Vec<(u32, u32)>,
+}
+
+/// A histogram as it is written down: the width's exponent, and the buckets.
+type Plain = (u32, Vec<(u32, u32)>);
+
+impl From<Histogram> for Plain {
+    fn from(histogram: Histogram) -> Self {
+        (histogram.shift, histogram.buckets)
+    }
+}
+
+/// Refuses what no histogram is.
+impl TryFrom<Plain> for Histogram {
+    type Error = &'static str;
+
+    fn try_from((shift, buckets): Plain) -> Result<Self, Self::Error> {
+        let ascending = buckets.is_sorted_by(|(a, _), (b, _)| a < b);
+        match (NARROWEST..=WIDEST).contains(&shift) && buckets.len() <= BUCKETS && ascending {
+            true => Ok(Self { shift, buckets }),
+            false => Err("a histogram is an exponent from 8 to 40 and at most 128 ascending buckets"),
+        }
+    }
 }
 
 impl Default for Histogram {

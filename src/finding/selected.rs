@@ -3,16 +3,18 @@
 use crate::time::Timestamp;
 
 /// A stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Window {
     /// The first moment in it; `None` is the beginning of all.
+    #[serde(with = "crate::time::ticks::option")]
     pub from: Option<Timestamp>,
     /// The first moment behind it; `None` is no end.
+    #[serde(with = "crate::time::ticks::option")]
     pub to: Option<Timestamp>,
 }
 
 /// What a run was to look at, as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Selected {
     /// The time.
     pub window: Window,
@@ -30,7 +32,7 @@ impl Selected {
 }
 
 /// Records of any provider that were left out because the run was not to look at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Filtered {
     /// Before the window.
     pub before: u64,

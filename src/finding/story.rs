@@ -43,6 +43,8 @@ pub enum Untold {
     Interrupted,
     /// It is no finding, but nearly one.
     NearMiss,
+    /// The run did not read the evidence a second time.
+    NotRead,
 }
 
 impl Untold {
@@ -53,6 +55,7 @@ impl Untold {
             Self::TooMany => "too_many",
             Self::Interrupted => "interrupted",
             Self::NearMiss => "near_miss",
+            Self::NotRead => "not_read",
         }
     }
 
@@ -60,6 +63,9 @@ impl Untold {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::NearMiss => "A near miss has no story.",
+            Self::NotRead => {
+                "A story takes a second reading of the evidence, which this run did not do: scan the evidence itself for it."
+            }
             Self::NoProcess => {
                 "No event of this finding names a process by its GUID, so nothing can be told of one."
             }

@@ -14,7 +14,7 @@ use super::archive::{self, ArchiveOptions, Archived, Budget, Keyring, Member};
 use super::claims::{self, Claims, Listed, Verdict};
 use super::detect::{Format, Kind};
 use super::sha1;
-use super::source::{Block, Finished, Input, Looked, SourceFile, SourceOptions, failure};
+use super::source::{Block, ChunkRange, Finished, Input, Looked, SourceFile, SourceOptions, failure};
 use super::walk::Source;
 
 /// How evidence is taken in.
@@ -26,6 +26,8 @@ pub struct IntakeOptions {
     pub carve: bool,
     /// How archives are read.
     pub archives: ArchiveOptions,
+    /// The chunks that are read of each event log, without a hash; `None` reads all. What is no event log is not read then.
+    pub chunks: Option<ChunkRange>,
 }
 
 /// How a source ended.
@@ -114,6 +116,11 @@ struct Known<'b> {
 impl Intake<'_> {
     fn file(&mut self, file: &Source) -> ControlFlow<()> {
         let source = self.number(file.clone());
+        if source.is_standard_input() {
+            let known = Known { expected: true, size: None, inside: None };
+            let end = self.stream(&source, Input::Stream(Box::new(io::stdin().lock())), known);
+            return self.end(&source, end);
+        }
         let opened = File::open(&file.path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
         let (reader, metadata) = match opened {
             Ok(opened) => opened,
@@ -145,13 +152,20 @@ impl Intake<'_> {
             }
             false => (input, None),
         };
-        let looked = match Looked::at(input, SourceOptions { hash: self.options.hash }) {
+        let hash = self.options.hash && self.options.chunks.is_none();
+        let looked = match Looked::at(input, SourceOptions { hash }) {
             Ok(looked) => looked,
             Err(reason) => {
                 let damage = failure(&source.name, &reason);
                 return End::Failed { damage, size: known.size.unwrap_or_default(), sha256: None };
             }
         };
+        if self.options.chunks.is_some() && !matches!(looked.kind, Kind::Evtx | Kind::EvtxWithoutHeader) {
+            let reason =
+                "some chunks of it are asked for, and it is no EVTX file, so it has none: read it whole";
+            let damage = failure(&source.name, reason);
+            return End::Failed { damage, size: known.size.unwrap_or_default(), sha256: None };
+        }
         if let Kind::Archive(format) = looked.kind
             && (known.expected || !archive::is_document(&looked.head))
         {
@@ -164,12 +178,18 @@ impl Intake<'_> {
             Ok(log) => log,
             Err(other) => return no_log(source, *other, known),
         };
+        if let Some(range) = self.options.chunks {
+            log.keep(range);
+        }
         while let Some(block) = log.next_block(self.sink.room()) {
             if self.sink.block(source, block).is_break() {
                 return End::Unread(known.size.unwrap_or_default());
             }
         }
         let mut finished = log.finish();
+        if self.options.chunks.is_some() {
+            finished.size = known.size.unwrap_or(finished.size);
+        }
         finished.sha1 = sha1.filter(|_| finished.sha256.is_some()).map(|sha1| sha1.finish());
         End::Read(Box::new(finished))
     }

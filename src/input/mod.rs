@@ -26,6 +26,6 @@ mod xml;
 pub use claims::Verdict;
 pub use intake::{End, IntakeOptions, Sink, Taken, take_in};
 pub use record::{Position, RawRecord, System};
-pub use source::{Block, Finished, Piece};
+pub use source::{Block, ChunkRange, Finished, Piece};
 pub use visit::{PieceReader, ReaderKind, Seen, Visitor};
 pub use walk::{Source, WalkOptions, Walked, walk};

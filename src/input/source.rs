@@ -16,6 +16,7 @@ mod chunks;
 mod tap;
 
 use carve::{CarveStream, CarvedChunk};
+pub use chunks::ChunkRange;
 use chunks::ChunkStream;
 pub(super) use tap::{Input, ReadSeek, Tap};
 
@@ -140,6 +141,13 @@ impl<'a> SourceFile<'a> {
             _ => return Err(Box::new(Looked { tap, head, kind })),
         };
         Ok(Self { name: name.to_owned(), tap, content, size, damages, more: 0, more_lost: false })
+    }
+
+    /// Leaves out all chunks but those in `range`; what is no event log is read whole. Called before the first block.
+    pub(super) fn keep(&mut self, range: ChunkRange) {
+        if let Content::Evtx(chunks) = &mut self.content {
+            chunks.keep(range, &mut self.tap);
+        }
     }
 
     /// What kind of source it is.

@@ -22,6 +22,21 @@ pub struct Source {
     pub named: bool,
 }
 
+/// What stands for standard input in the place of a path: no file system has such a one.
+const STANDARD_INPUT: &str = "\0";
+
+impl Source {
+    /// Standard input, which reports call `name`. It can be read once.
+    pub fn standard_input(name: &str) -> Self {
+        Self { path: PathBuf::from(STANDARD_INPUT), name: name.to_owned(), ordinal: 0, named: true }
+    }
+
+    /// Whether it is standard input.
+    pub fn is_standard_input(&self) -> bool {
+        self.path == Path::new(STANDARD_INPUT)
+    }
+}
+
 /// How to walk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WalkOptions {

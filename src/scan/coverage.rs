@@ -102,6 +102,16 @@ impl Hosts {
         }
     }
 
+    /// Adds what was counted of one host.
+    pub fn add_host(&mut self, host: HostCoverage) {
+        self.add(Self { kept: BTreeMap::from([(host.host.clone(), host)]), others: 0 });
+    }
+
+    /// Adds records of hosts that are not kept apart.
+    pub fn add_others(&mut self, records: u64) {
+        self.others = self.others.saturating_add(records);
+    }
+
     /// The hosts that are kept apart, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.kept.keys().map(String::as_str)

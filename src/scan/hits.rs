@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::eql::{Form, Program, Record};
-use crate::finding::Clock;
-use crate::sequence::{Hit, JoinKey, Match, Matched, join_keys, run_all};
+use crate::finding::{Clock, SourceReport};
+use crate::sequence::{Hit, JoinKey, Match, join_keys, run_all};
 use crate::sysmon::Event;
 
 use super::order::{Identity, Order, Place};
@@ -29,25 +29,72 @@ impl Candidate {
     }
 }
 
-/// Sorts `candidates` by the one total order and drops the copies of each record; of the copies the first live one by that order stays, or
+/// One reading of a record, as copies of it are told.
+pub trait Reading {
+    /// Where it stands among all events.
+    type Order: Ord;
+    /// The order.
+    fn order(&self) -> &Self::Order;
+    /// Whether it was recovered.
+    fn is_recovered(&self) -> bool;
+    /// What makes it the same record as another.
+    fn identity(&self) -> Identity;
+    /// Notes where a copy was read.
+    fn take_copy(&mut self, copy: Self);
+}
+
+impl Reading for Candidate {
+    type Order = Order;
+
+    fn order(&self) -> &Order {
+        &self.order
+    }
+
+    fn is_recovered(&self) -> bool {
+        self.order.is_recovered()
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::of(&self.event)
+    }
+
+    fn take_copy(&mut self, copy: Self) {
+        self.copies.push(copy.order.place());
+    }
+}
+
+/// Sorts `readings` by the one total order and drops the copies of each record; of the copies the first live one by that order stays, or
 /// the first when all were recovered, and knows of the others.
-pub fn merge(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let live_first = |a: &Order, b: &Order| (a.is_recovered(), a).cmp(&(b.is_recovered(), b));
-    candidates.sort_by(|a, b| live_first(&a.order, &b.order));
+pub fn merge<R: Reading>(mut readings: Vec<R>) -> Vec<R> {
+    readings.sort_by(|a, b| (a.is_recovered(), a.order()).cmp(&(b.is_recovered(), b.order())));
     let mut seen: HashMap<Identity, usize> = HashMap::new();
-    let mut merged: Vec<Candidate> = Vec::new();
-    for candidate in candidates {
-        let identity = Identity::of(&candidate.event);
+    let mut merged: Vec<R> = Vec::new();
+    for reading in readings {
+        let identity = reading.identity();
         match seen.get(&identity).and_then(|index| merged.get_mut(*index)) {
-            Some(first) => first.copies.push(candidate.order.place()),
+            Some(first) => first.take_copy(reading),
             None => {
                 seen.insert(identity, merged.len());
-                merged.push(candidate);
+                merged.push(reading);
             }
         }
     }
-    merged.sort_by(|a, b| a.order.cmp(&b.order));
+    merged.sort_by(|a, b| a.order().cmp(b.order()));
     merged
+}
+
+/// [`merge`] once all `sources`, by ordinal, are known, which the total order compares by name: members of an archive come as they lie in it.
+pub fn merge_by_name(mut candidates: Vec<Candidate>, sources: &[SourceReport]) -> Vec<Candidate> {
+    let mut by_name: Vec<usize> = (0..sources.len()).collect();
+    by_name.sort_by_key(|ordinal| sources.get(*ordinal).map(|source| &source.source));
+    let mut ranks = vec![0; sources.len()];
+    for (rank, ordinal) in by_name.into_iter().enumerate() {
+        if let Some(place) = ranks.get_mut(ordinal) {
+            *place = rank;
+        }
+    }
+    candidates.iter_mut().for_each(|candidate| candidate.order.rank(&ranks));
+    merge(candidates)
 }
 
 /// What `program` makes of `candidates`, which are merged; its stages are the filters from number `first_filter` on. Each match names candidates by
@@ -88,21 +135,12 @@ pub fn keys(program: &Program, stage: usize, record: &dyn Record) -> Vec<JoinKey
     }
 }
 
-/// The results of `program` over `hits`, pipes applied. The hits of an event query come in order.
+/// The results of `program` over `hits`, pipes applied.
 pub fn answers(
     program: &Program,
     hits: Vec<(JoinKey, Hit<usize, usize>)>,
 ) -> Vec<(JoinKey, Match<usize, usize>)> {
-    let found = match program.form() {
-        Form::Event => hits.into_iter().map(|(key, hit)| (key, single(hit))).collect(),
-        Form::Sequence { .. } | Form::Sample => run_all(program, hits),
-    };
-    program.limit(found)
-}
-
-fn single(hit: Hit<usize, usize>) -> Match<usize, usize> {
-    let Hit { order, time, payload, .. } = hit;
-    Match { events: vec![Some(Matched { order, time, payload })] }
+    program.limit(run_all(program, hits))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::time::{TICKS_PER_MILLI, Timestamp};
 use super::ScanOptions;
 use super::explain::{ClauseView, EventView, distance, maxspan_ms};
 use super::findings::Findings;
-use super::hits::{Candidate, matches, merge};
+use super::hits::{Candidate, matches, merge, merge_by_name};
 use super::ledger::Read;
 use super::observer::Observer;
 use super::pass::{At, Worker, pass};
@@ -115,7 +115,7 @@ pub fn inquire(
         }
         ControlFlow::Continue(())
     })?;
-    let candidates = merge(candidates);
+    let candidates = merge_by_name(candidates, &read.sources);
     let mut hosts: Vec<String> =
         candidates.iter().map(|candidate| candidate.event.computer().to_owned()).collect();
     hosts.sort();

@@ -20,6 +20,8 @@ pub struct Read {
     pub sources: Vec<SourceReport>,
     /// Whose Sysmon records each source holds, parallel to `sources`.
     pub holdings: Vec<Holding>,
+    /// Which Sysmon records each source holds.
+    pub(super) logs: Overlaps,
     /// Per host, sorted by name.
     pub hosts: Vec<HostCoverage>,
     /// Sysmon records of other hosts than these.
@@ -171,6 +173,7 @@ impl Ledger {
         Read {
             sources: self.closed.into_values().collect(),
             holdings: self.holdings.into_values().collect(),
+            logs: self.overlaps,
             hosts,
             other_hosts,
             damages,

@@ -25,6 +25,7 @@ mod rule_set;
 mod select;
 mod sentence;
 mod story;
+pub mod stream;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -48,13 +49,13 @@ pub use select::Selection;
 
 use crate::eql::Scratch;
 use crate::error::Result;
-use crate::finding::{Clock, Damage, Finding, NearMisses, Outcome};
+use crate::finding::{Clock, Damage, Finding, NearMisses, Outcome, Selected};
 use crate::input::{Seen, Source};
-use crate::sysmon::Event;
+use crate::sysmon::{self, Event};
 
 use again::Again;
 use findings::Findings;
-use hits::{Candidate, matches, merge};
+use hits::{Candidate, matches, merge_by_name};
 use near::{Lookout, Misses, Note, Notes};
 use pass::{At, Worker, pass};
 use reach::reach;
@@ -69,6 +70,8 @@ pub struct ScanOptions {
     pub pass: PassOptions,
     /// Whether near misses are looked for.
     pub near_misses: bool,
+    /// Whether the evidence of flagged hosts is read again for the stories of the findings.
+    pub stories: bool,
 }
 
 /// Runs `rules` over all `sources` together. `damages` are those met while the sources were listed; they stand with the others in the outcome. When
@@ -92,7 +95,7 @@ pub fn scan(
         picker.sort_out(given, &mut candidates, &mut notes);
         ControlFlow::Continue(())
     })?;
-    let candidates = merge(candidates);
+    let candidates = merge_by_name(candidates, &read.sources);
     let makes = Findings { candidates: &candidates, sources: &read.sources, clock: options.clock };
     let mut found = Vec::new();
     let mut used = Vec::new();
@@ -112,15 +115,44 @@ pub fn scan(
         }
         None => NearMisses::default(),
     };
-    found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
-    let mut findings: Vec<Finding> = found.into_iter().map(|(_, _, finding)| finding).collect();
-    let told = Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?;
+    let mut findings = in_order(found);
+    let told = match options.stories {
+        true => Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?,
+        false => true,
+    };
     read.damages.extend(damages);
+    read.interrupted |= !told;
+    let frame = Frame {
+        clock: options.clock,
+        mapping: options.pass.mapping,
+        selected: options.pass.selected.clone(),
+    };
+    Ok(Outcome { near, ..conclude(findings, read, rules, frame) })
+}
+
+/// What a run was asked for, as its outcome tells it.
+#[derive(Default)]
+struct Frame {
+    clock: Clock,
+    mapping: sysmon::Options,
+    selected: Selected,
+}
+
+/// Findings with where their last events stand and the numbers of their rules, put into the one total order.
+fn in_order<O: Ord>(mut found: Vec<(O, usize, Finding)>) -> Vec<Finding> {
+    found.sort_by(|a, b| (&a.0, a.1, &a.2.id).cmp(&(&b.0, b.1, &b.2.id)));
+    found.into_iter().map(|(_, _, finding)| finding).collect()
+}
+
+/// The outcome of a run that made `findings` of what it `read`; near misses are not looked for.
+fn conclude(mut findings: Vec<Finding>, mut read: Read, rules: &RuleSet, frame: Frame) -> Outcome {
     read.damages.sort();
+    // Members of an archive were read as they lie in it.
+    read.sources.sort_by(|a, b| a.source.cmp(&b.source));
     judge(&mut findings, read.hosts.len());
-    let reach = reach(rules, &options.pass.mapping, &mut read.hosts, read.other_hosts);
-    Ok(Outcome {
-        near,
+    let reach = reach(rules, &frame.mapping, &mut read.hosts, read.other_hosts);
+    Outcome {
+        near: NearMisses::default(),
         groups: groups(&findings),
         findings,
         suppressed: Vec::new(),
@@ -130,11 +162,11 @@ pub fn scan(
         hosts: read.hosts,
         reach,
         damages: read.damages,
-        clock: options.clock,
-        mapping: options.pass.mapping.names().into_iter().map(str::to_owned).collect(),
-        interrupted: read.interrupted || !told,
-        selected: options.pass.selected.clone(),
-    })
+        clock: frame.clock,
+        mapping: frame.mapping.names().into_iter().map(str::to_owned).collect(),
+        interrupted: read.interrupted,
+        selected: frame.selected,
+    }
 }
 
 /// Picks the events that satisfy a stage of a rule, and notes those that come near one.

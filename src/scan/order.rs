@@ -3,11 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::finding::Clock;
+use crate::hash::{hex, unhex};
 use crate::input::Position;
 use crate::sysmon::Event;
 use crate::time::Timestamp;
 
-/// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read.
+/// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read: the source by its name, and the position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     /// The time by the clock that was asked for.
@@ -15,6 +16,8 @@ pub struct Order {
     record_id: u64,
     host: String,
     recovered: bool,
+    /// Where the source's name stands among those of all sources, once these are known.
+    rank: usize,
     place: Place,
 }
 
@@ -30,8 +33,14 @@ impl Order {
             record_id: event.record_id(),
             host: event.computer().to_owned(),
             recovered: event.is_recovered(),
+            rank: 0,
             place,
         }
+    }
+
+    /// Puts the event where the name of its source belongs; `ranks` are those of all sources, by ordinal.
+    pub fn rank(&mut self, ranks: &[usize]) {
+        self.rank = ranks.get(self.place.source as usize).copied().unwrap_or(usize::MAX);
     }
 
     /// Whether the event was recovered.
@@ -76,6 +85,32 @@ impl Identity {
             created: event.created().truncated_to_millis(),
             data: event.system().record_id.is_none().then(|| data_hash(event)),
         }
+    }
+
+    /// The identity of a record of which this is known; `data_sha256`, lower-case hex, is that of a record without an id. `None` when it is no hash.
+    pub fn known(
+        host: &str,
+        channel: &str,
+        record_id: Option<u64>,
+        created: Timestamp,
+        data_sha256: Option<&str>,
+    ) -> Option<Self> {
+        let data = match data_sha256 {
+            Some(text) => Some(unhex(text)?.try_into().ok()?),
+            None => None,
+        };
+        Some(Self {
+            computer: host.to_owned(),
+            channel: channel.to_owned(),
+            record_id: record_id.unwrap_or_default(),
+            created: created.truncated_to_millis(),
+            data,
+        })
+    }
+
+    /// Of a record without an id the hash of its data, lower-case hex.
+    pub fn data_sha256(&self) -> Option<String> {
+        self.data.as_ref().map(|hash| hex(hash))
     }
 
     /// Tells `each` the parts of it, always in the same order.

@@ -25,7 +25,8 @@ const NAME: usize = 255;
 type LogName = (String, String);
 
 /// Consecutive EventRecordIDs of one log, as they stand in a source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "PlainRun", into = "PlainRun")]
 struct Run {
     first: u64,
     last: u64,
@@ -33,6 +34,29 @@ struct Run {
     checkpoints: Vec<Timestamp>,
     /// The earliest and the latest time.
     span: (Timestamp, Timestamp),
+}
+
+/// A run as it is written down: first and last id, earliest and latest time, the checkpoints; times in 100 ns ticks.
+type PlainRun = (u64, u64, i64, i64, Vec<i64>);
+
+impl From<Run> for PlainRun {
+    fn from(run: Run) -> Self {
+        let checkpoints = run.checkpoints.into_iter().map(Timestamp::ticks).collect();
+        (run.first, run.last, run.span.0.ticks(), run.span.1.ticks(), checkpoints)
+    }
+}
+
+impl TryFrom<PlainRun> for Run {
+    type Error = &'static str;
+
+    fn try_from((first, last, from, to, checkpoints): PlainRun) -> Result<Self, Self::Error> {
+        let time = Timestamp::from_ticks;
+        let checkpoints = checkpoints.into_iter().map(time).collect();
+        match first <= last {
+            true => Ok(Self { first, last, checkpoints, span: (time(from), time(to)) }),
+            false => Err("a run's last id is before its first"),
+        }
+    }
 }
 
 impl Run {
@@ -74,13 +98,34 @@ impl Run {
 }
 
 /// The runs of a source, or of a part of it, by host and channel.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "PlainRuns", into = "PlainRuns")]
 pub struct Runs {
     logs: BTreeMap<String, BTreeMap<String, Vec<Run>>>,
     /// Logs and runs.
     count: usize,
     /// Records without id or time, or too many runs: what is kept is not all.
     incomplete: bool,
+}
+
+/// Runs as they are written down.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct PlainRuns {
+    incomplete: bool,
+    logs: BTreeMap<String, BTreeMap<String, Vec<Run>>>,
+}
+
+impl From<Runs> for PlainRuns {
+    fn from(runs: Runs) -> Self {
+        Self { incomplete: runs.incomplete, logs: runs.logs }
+    }
+}
+
+impl From<PlainRuns> for Runs {
+    fn from(PlainRuns { incomplete, logs }: PlainRuns) -> Self {
+        let count = logs.values().flat_map(BTreeMap::values).map(|runs| runs.len() + 1).sum();
+        Self { logs, count, incomplete }
+    }
 }
 
 impl Runs {
@@ -131,17 +176,16 @@ impl Runs {
 }
 
 /// The runs of all sources.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overlaps {
     logs: BTreeMap<LogName, Vec<Holding>>,
-    /// Logs of which not all is known, so that nothing is told of them.
-    unknown: BTreeSet<LogName>,
-    sources: BTreeMap<u32, Overlap>,
+    /// Logs of which not all is known, so that nothing is told of them, and the sources that are to blame.
+    unknown: BTreeMap<LogName, BTreeSet<u32>>,
     count: usize,
 }
 
 /// What one source holds of a log.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 struct Holding {
     source: u32,
     runs: Vec<Run>,
@@ -176,9 +220,6 @@ impl Overlaps {
     /// Takes the runs of the whole source number `source`.
     pub fn close(&mut self, source: u32, runs: Runs) {
         let known = !runs.incomplete && self.count + runs.count <= RUNS;
-        if !known {
-            self.sources.insert(source, Overlap { relation: Relation::Unknown, ..Overlap::default() });
-        }
         for (host, channels) in runs.logs {
             for (channel, runs) in channels {
                 let log = (host.clone(), channel);
@@ -186,18 +227,43 @@ impl Overlaps {
                     self.count += runs.len();
                     self.logs.entry(log).or_default().push(Holding { source, runs });
                 } else {
-                    self.unknown.insert(log);
+                    self.unknown.entry(log).or_default().insert(source);
                 }
             }
         }
     }
 
+    /// What [`Overlaps::close`] took of each source that holds something, by its number.
+    pub fn by_source(&self) -> BTreeMap<u32, Runs> {
+        let mut sources: BTreeMap<u32, PlainRuns> = BTreeMap::new();
+        let mut add = |source: u32, (host, channel): &LogName, runs: Option<&Vec<Run>>| {
+            let own = sources
+                .entry(source)
+                .or_insert_with(|| PlainRuns { incomplete: false, logs: BTreeMap::new() });
+            own.incomplete |= runs.is_none();
+            let log = own.logs.entry(host.clone()).or_default().entry(channel.clone()).or_default();
+            log.extend(runs.into_iter().flatten().cloned());
+        };
+        for (log, holdings) in &self.logs {
+            holdings.iter().for_each(|holding| add(holding.source, log, Some(&holding.runs)));
+        }
+        for (log, to_blame) in &self.unknown {
+            to_blame.iter().for_each(|source| add(*source, log, None));
+        }
+        sources.into_iter().map(|(source, runs)| (source, runs.into())).collect()
+    }
+
     /// Per source that shares a log with others, by its number.
-    pub fn finish(mut self) -> BTreeMap<u32, Overlap> {
-        for (log, mut holdings) in self.logs {
+    pub fn finish(&self) -> BTreeMap<u32, Overlap> {
+        let mut sources: BTreeMap<u32, Overlap> = BTreeMap::new();
+        for source in self.unknown.values().flatten() {
+            sources.insert(*source, Overlap { relation: Relation::Unknown, ..Overlap::default() });
+        }
+        for (log, holdings) in &self.logs {
             let runs: usize = holdings.iter().map(|holding| holding.runs.len()).sum();
-            let unknown = runs > RUNS_PER_LOG || self.unknown.contains(&log);
+            let unknown = runs > RUNS_PER_LOG || self.unknown.contains_key(log);
             // The newest first; of those that end together the one that holds the most.
+            let mut holdings: Vec<&Holding> = holdings.iter().collect();
             holdings.sort_by_cached_key(|holding| {
                 Reverse((holding.bounds().3, holding.records(), Reverse(holding.source)))
             });
@@ -207,15 +273,15 @@ impl Overlaps {
                     true => Overlap { relation: Relation::Unknown, ..Overlap::default() },
                     false => compare(holding, newer),
                 };
-                self.sources.entry(holding.source).or_default().add(overlap);
+                sources.entry(holding.source).or_default().add(overlap);
             }
         }
-        self.sources
+        sources
     }
 }
 
 /// How `holding` stands to the sources of the same log that are newer.
-fn compare(holding: &Holding, newer: &[Holding]) -> Overlap {
+fn compare(holding: &Holding, newer: &[&Holding]) -> Overlap {
     if newer.is_empty() {
         return Overlap::default();
     }

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, Filtered, Selected};
 use crate::input::archive::ArchiveOptions;
 use crate::input::{
-    Block, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict, Visitor,
-    take_in,
+    Block, ChunkRange, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict,
+    Visitor, take_in,
 };
 use crate::sysmon::{self, Event};
 
@@ -81,6 +81,8 @@ pub struct PassOptions {
     pub mapping: sysmon::Options,
     /// Which records are looked at.
     pub selected: Selected,
+    /// Which chunks are read of each event log; `None` reads all.
+    pub chunks: Option<ChunkRange>,
 }
 
 /// The threads that work.
@@ -127,8 +129,12 @@ pub fn pass<W: Worker>(
             ledger: Ledger::default(),
             error: None,
         };
-        let intake =
-            IntakeOptions { hash: options.hash, carve: options.carve, archives: options.archives.clone() };
+        let intake = IntakeOptions {
+            hash: options.hash,
+            carve: options.carve,
+            archives: options.archives.clone(),
+            chunks: options.chunks,
+        };
         let taken = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
         press.finish(files.get(taken.begun..).unwrap_or_default(), taken.verdicts)
     })

@@ -14,7 +14,7 @@ use crate::json::{Document, Documents};
 use crate::sequence::{Hit, JoinKey, Match};
 use crate::sysmon::{self, Event, EventOutline};
 
-use super::hits::{Candidate, answers, keys, matches, merge};
+use super::hits::{Candidate, answers, keys, matches, merge_by_name};
 use super::ledger::Read;
 use super::observer::Observer;
 use super::order::Identity;
@@ -58,7 +58,7 @@ pub fn query(
         candidates.extend(given);
         ControlFlow::Continue(())
     })?;
-    let candidates = merge(candidates);
+    let candidates = merge_by_name(candidates, &read.sources);
     let document = |index: usize| candidates.get(index).map(|candidate| text(&candidate.event));
     for (key, found) in matches(program, 0, &candidates) {
         if let ControlFlow::Break(error) = answer(answer_of(program, &key, &found, &document)) {

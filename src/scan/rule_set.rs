@@ -19,6 +19,16 @@ pub struct CompiledRule {
     pub first_filter: usize,
 }
 
+impl CompiledRule {
+    /// The rule's stages among the `filters` of its set, which are ascending.
+    pub fn stages_among<'a>(&'a self, filters: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
+        let stages = self.program.stages().len();
+        let first = filters.partition_point(|filter| *filter < self.first_filter);
+        let own = filters.get(first..).unwrap_or_default().iter().map(|filter| filter - self.first_filter);
+        own.take_while(move |stage| *stage < stages)
+    }
+}
+
 /// Many rules at once.
 #[derive(Debug)]
 pub struct RuleSet {

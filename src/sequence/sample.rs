@@ -4,29 +4,38 @@
 //! first choice of different events; a key gives one sample (`max_samples_per_key` is 1 by default).
 
 use super::{Hit, Match, Matched};
-use crate::eql::Program;
 
-/// The sample of one key, or `None`. The hits come in order.
-pub fn run<O: Ord + Clone, T: Clone>(
-    program: &Program,
-    hits: impl IntoIterator<Item = Hit<O, T>>,
-) -> Option<Match<O, T>> {
-    let count = program.stages().len();
-    let mut candidates: Vec<Vec<Matched<O, T>>> = (0..count).map(|_| Vec::new()).collect();
-    for hit in hits {
-        // With as many candidates per stage as there are stages a choice of different events exists if one exists at all.
-        if let Some(stage) = candidates.get_mut(hit.stage)
-            && stage.len() < count
-        {
+/// The sample of one key, being gathered. Push the hits in order, then finish.
+#[derive(Debug)]
+pub struct Sampler<O, T> {
+    /// Per stage the first events that satisfy it.
+    candidates: Vec<Vec<Matched<O, T>>>,
+}
+
+impl<O: Ord + Clone, T: Clone> Sampler<O, T> {
+    /// A sampler for so many stages.
+    pub fn new(stages: usize) -> Self {
+        Self { candidates: (0..stages).map(|_| Vec::new()).collect() }
+    }
+
+    /// Takes the next hit. With as many candidates per stage as there are stages a choice of different events exists if one exists at all, so no more are
+    /// kept.
+    pub fn push(&mut self, hit: Hit<O, T>) {
+        let most = self.candidates.len();
+        if let Some(stage) = self.candidates.get_mut(hit.stage).filter(|stage| stage.len() < most) {
             stage.push(Matched { order: hit.order, time: hit.time, payload: hit.payload });
         }
     }
-    let mut chosen = Vec::with_capacity(count);
-    if !choose(&candidates, &mut chosen) {
-        return None;
+
+    /// The sample, if there is one.
+    pub fn finish(self) -> Option<Match<O, T>> {
+        let mut chosen = Vec::with_capacity(self.candidates.len());
+        if !choose(&self.candidates, &mut chosen) {
+            return None;
+        }
+        let stages = self.candidates.iter().zip(chosen);
+        Some(Match { events: stages.map(|(stage, index)| stage.get(index).cloned()).collect() })
     }
-    let events = candidates.iter().zip(chosen).map(|(stage, index)| stage.get(index).cloned()).collect();
-    Some(Match { events })
 }
 
 /// Completes `chosen`, an index per stage, so that no event is taken twice.

@@ -1,7 +1,7 @@
 //! The switches by which a user leaves Elastic's present mapping on purpose. Each is off by default and named in the output when on.
 
 /// What to do differently from the integration as it stands today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     /// `host.name` is the lower-cased first label of System/Computer, as a live agent of today gives it, instead of the name verbatim.
     pub host_name_short: bool,

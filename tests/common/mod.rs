@@ -142,8 +142,9 @@ pub fn scan_observed(
         archives: input::archive::ArchiveOptions::default(),
         mapping,
         selected: evql::finding::Selected::default(),
+        chunks: None,
     };
-    let options = scan::ScanOptions { clock, pass, near_misses: true };
+    let options = scan::ScanOptions { clock, pass, near_misses: true, stories: true };
     let calm = std::sync::atomic::AtomicBool::new(false);
     scan::scan(&walked.sources, walked.damages, &set, &options, observer, &calm).expect("a scan")
 }

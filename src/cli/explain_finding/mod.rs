@@ -109,8 +109,12 @@ fn of_process(guid: &str, args: &ExplainFindingArgs, terminal: Terminal) -> Answ
     let rules = load(&args.rules, &evidence.options.mapping, terminal)?;
     let interrupt = interrupt();
     let progress = evidence.progress(terminal);
-    let options =
-        ScanOptions { clock: clock(args.clock), pass: evidence.options.clone(), near_misses: false };
+    let options = ScanOptions {
+        clock: clock(args.clock),
+        pass: evidence.options.clone(),
+        near_misses: false,
+        stories: false,
+    };
     let inquired = inquire(&evidence.sources, guid, &rules, &options, &progress, &interrupt);
     progress.finish();
     let (inquiry, read) = inquired?;

@@ -6,6 +6,8 @@ use crate::input::evtx::{Content, FileHeader};
 
 use super::{Block, Tap};
 
+const CHUNK_BYTES: u64 = CHUNK_SIZE as u64;
+
 /// A run of places without a chunk, all alike.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
@@ -25,7 +27,18 @@ pub(super) struct ChunkStream {
     used: u64,
     /// What stands in the place of chunks since the last one in use.
     gaps: Vec<Gap>,
+    /// How many chunks are still to be read, where not all are.
+    remaining: Option<u64>,
     ended: bool,
+}
+
+/// Some chunks of a file, by number from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChunkRange {
+    /// The first.
+    pub first: u64,
+    /// The last, which is in it.
+    pub last: u64,
 }
 
 impl ChunkStream {
@@ -33,8 +46,16 @@ impl ChunkStream {
     pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
         let header = if has_header { FileHeader::parse(&head) } else { None };
         let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
-        let stream =
-            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, gaps: Vec::new(), ended: false };
+        let stream = Self {
+            name: name.to_owned(),
+            header,
+            ahead,
+            next: 0,
+            used: 0,
+            gaps: Vec::new(),
+            remaining: None,
+            ended: false,
+        };
         stream.check_header(has_header, head.len(), damages);
         stream
     }
@@ -69,6 +90,16 @@ impl ChunkStream {
         }
     }
 
+    /// Leaves out all chunks but those in `range`. Called before the first block.
+    pub(super) fn keep(&mut self, range: ChunkRange, tap: &mut Tap<'_>) {
+        let before = range.first.saturating_mul(CHUNK_BYTES);
+        let held = usize::try_from(before).unwrap_or(usize::MAX).min(self.ahead.len());
+        self.ahead.drain(..held);
+        tap.skip(before.saturating_sub(u64::try_from(held).unwrap_or(u64::MAX)));
+        self.next = range.first;
+        self.remaining = Some(range.last.saturating_sub(range.first).saturating_add(1));
+    }
+
     /// The file header, where there is one.
     pub(super) fn header(&self) -> Option<FileHeader> {
         self.header
@@ -90,7 +121,8 @@ impl ChunkStream {
         if self.ended {
             return None;
         }
-        let limit = max_chunks.max(1).saturating_mul(CHUNK_SIZE);
+        let remaining = self.remaining.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let limit = max_chunks.max(1).min(remaining).saturating_mul(CHUNK_SIZE);
         let mut bytes = std::mem::take(&mut self.ahead);
         if bytes.len() > limit {
             self.ahead = bytes.split_off(limit);
@@ -109,10 +141,26 @@ impl ChunkStream {
         for chunk in bytes.chunks_exact(CHUNK_SIZE) {
             self.account(chunk, damages);
         }
+        let to_the_end = self.take_from_range(first, tap);
         if self.ended {
-            self.check_end(tap.failed(), damages);
+            self.check_end(tap.failed(), to_the_end, damages);
         }
         (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, stored))
+    }
+
+    /// Counts the chunks from number `first` on off those that are to be read. Answers whether the end of these, if it is reached, is the file's.
+    fn take_from_range(&mut self, first: u64, tap: &mut Tap<'_>) -> bool {
+        let Some(remaining) = &mut self.remaining else { return true };
+        let taken = self.next.saturating_sub(first);
+        *remaining = remaining.saturating_sub(taken);
+        if *remaining > 0 {
+            // A file that ends before the range begins: how many chunks it has was not seen.
+            return taken > 0;
+        }
+        self.ended = true;
+        let mut probe = std::mem::take(&mut self.ahead);
+        tap.fill(&mut probe, 1);
+        probe.is_empty()
     }
 
     /// Fills the last chunk, of which the file holds only `cut` bytes, with zeroes.
@@ -145,8 +193,8 @@ impl ChunkStream {
         }
     }
 
-    /// Compares what the file holds with what its header tells of; a failed read has its own damage.
-    fn check_end(&mut self, failed: bool, damages: &mut Vec<Damage>) {
+    /// Compares what the file holds with what its header tells of; a failed read has its own damage, and how much the file holds is known only at its end.
+    fn check_end(&mut self, failed: bool, to_the_end: bool, damages: &mut Vec<Damage>) {
         let header = self.header.filter(|header| header.checksum_ok && !failed);
         let told = header.map_or(0, |header| u64::from(header.chunk_count));
         for gap in std::mem::take(&mut self.gaps) {
@@ -158,7 +206,7 @@ impl ChunkStream {
                 Content::Zeroes | Content::Chunk => {}
             }
         }
-        if told > self.next && self.next > 0 {
+        if to_the_end && told > self.next && self.next > 0 {
             let reason = format!("the file header tells of {told} chunks, the file holds {}", self.next);
             damages.push(self.damage(DamageKind::Truncated, None, true, reason));
         }

@@ -76,6 +76,21 @@ impl<'a> Tap<'a> {
         }
     }
 
+    /// Passes over `bytes` bytes, or as many as there are. A hash would lack them: none is taken where this is done.
+    pub(in crate::input) fn skip(&mut self, bytes: u64) {
+        let skipped = match &mut self.input {
+            Input::File(file) => i64::try_from(bytes)
+                .map_err(io::Error::other)
+                .and_then(|bytes| file.seek_relative(bytes))
+                .map(|()| bytes),
+            Input::Stream(stream) => io::copy(&mut stream.take(bytes), &mut io::sink()),
+        };
+        match skipped {
+            Ok(skipped) => self.read = self.read.saturating_add(skipped),
+            Err(error) => self.error = Some(error),
+        }
+    }
+
     /// Reads to the end for the sake of [`Tap::finish`] alone.
     pub(in crate::input) fn drain(mut self) -> (u64, Option<String>) {
         let mut buffer = Vec::new();

@@ -93,6 +93,7 @@ impl Stories<'_> {
     pub fn tell(&self, findings: &mut [Finding]) -> Result<bool, Error> {
         let (numbers, flagged) = Numbers::of(findings);
         if flagged.is_empty() {
+            findings.iter_mut().for_each(|finding| finding.story = Err(Untold::NoProcess));
             return Ok(true);
         }
         let mut completing = vec![BTreeSet::new(); flagged.len()];
