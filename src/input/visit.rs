@@ -3,7 +3,7 @@
 use crate::finding::Damage;
 use crate::time::Timestamp;
 
-use super::evtx::ChunkReader;
+use super::evtx::{ChunkReader, Undecoded};
 use super::export::Format;
 use super::json;
 use super::record::{Position, RawRecord};
@@ -45,6 +45,10 @@ pub struct Seen<'a> {
 pub trait Visitor {
     /// Called once for every readable record of any provider; says whether the record is to be decoded and handed to [`Visitor::record`].
     fn seen(&mut self, seen: &Seen<'_>) -> bool;
+    /// Called, where that is possible, for a record that [`Visitor::seen`] asked for before it is decoded; says whether it still is to be.
+    fn undecoded(&mut self, _seen: &Seen<'_>, _record: &Undecoded<'_>) -> bool {
+        true
+    }
     /// A record that [`Visitor::seen`] asked for. What the visitor leaves of it serves for the next one: who keeps it takes it out.
     fn record(&mut self, record: &mut RawRecord);
     /// Something that could not be read, or not be trusted.

@@ -9,6 +9,7 @@ mod records;
 mod sieve;
 mod slow;
 
+pub use fast::{Held, Undecoded};
 pub use header::FileHeader;
 
 use crate::finding::{Damage, DamageKind};

@@ -20,7 +20,7 @@ use crate::finding::{
 };
 use crate::hash::hex;
 use crate::input::{Position, Seen};
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts};
 
 use super::again::Again;
 use super::findings::Findings;
@@ -29,11 +29,11 @@ use super::order::Identity;
 use super::pass::{At, Worker};
 use super::rule_set::{CompiledRule, RuleSet};
 
-pub use lookout::Lookout;
-pub use notes::{Note, Notes};
+pub use lookout::{Lookout, ReadAs};
+pub use notes::{Note, Notes, hash_of};
 
 use judge::{Judge, Near, Which};
-use notes::{Noted, hash_of};
+use notes::Noted;
 
 /// All that near misses are made of.
 pub struct Misses<'a> {
