@@ -78,6 +78,14 @@ impl<W: Worker> Worker for Renumbered<'_, W> {
         self.worker.scratch()
     }
 
+    fn is_first(&self) -> bool {
+        false
+    }
+
+    fn wants_chunk(&self, chunk: u64) -> bool {
+        self.worker.wants_chunk(chunk)
+    }
+
     fn wants(&self, scratch: &mut W::Scratch, seen: &Seen<'_>) -> bool {
         self.worker.wants(scratch, seen)
     }

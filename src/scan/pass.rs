@@ -49,6 +49,14 @@ pub trait Worker: Sync {
     }
     /// What `event`, read at `place` of `source`, gives.
     fn event(&self, scratch: &mut Self::Scratch, event: &Event, at: At<'_>) -> Option<Self::Out>;
+    /// Whether what is read is counted and checked: not so when all of it was before.
+    fn is_first(&self) -> bool {
+        true
+    }
+    /// Whether any record of chunk number `chunk`, of whichever source, may be wanted.
+    fn wants_chunk(&self, _chunk: u64) -> bool {
+        true
+    }
     /// What the part of `source` that was just read gives as a whole, after its events.
     fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
         None
@@ -155,6 +163,7 @@ impl<W: Worker> Desk<W> {
             true => PieceReader::recovering(options.reader),
             false => PieceReader::new(options.reader),
         };
+        let reader = if worker.is_first() { reader } else { reader.without_checks() };
         Self(Mutex::new((reader, Notebook { lazy: LazyEvents::default(), scratch: worker.scratch() })))
     }
 }
@@ -314,11 +323,17 @@ struct Visit<'a, W: Worker> {
 }
 
 impl<W: Worker> Visitor for Visit<'_, W> {
+    fn chunk(&mut self, number: u64) -> bool {
+        self.work.worker.wants_chunk(number)
+    }
+
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
         if !self.work.selection.takes(seen, &mut self.out.filtered) {
             return false;
         }
-        self.out.coverage.see(seen);
+        if self.work.worker.is_first() {
+            self.out.coverage.see(seen);
+        }
         self.work.worker.wants(&mut self.notebook.scratch, seen) && seen.provider == sysmon::PROVIDER
     }
 

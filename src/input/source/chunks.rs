@@ -4,6 +4,7 @@ use crate::finding::{Damage, DamageKind};
 use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
 use crate::input::evtx::{Content, FileHeader};
 
+use super::buffers::Buffers;
 use super::{Block, Tap};
 
 /// A run of places without a chunk, all alike.
@@ -26,6 +27,7 @@ pub(super) struct ChunkStream {
     /// What stands in the place of chunks since the last one in use.
     gaps: Vec<Gap>,
     ended: bool,
+    buffers: Buffers,
 }
 
 impl ChunkStream {
@@ -33,8 +35,16 @@ impl ChunkStream {
     pub(super) fn new(name: &str, mut head: Vec<u8>, has_header: bool, damages: &mut Vec<Damage>) -> Self {
         let header = if has_header { FileHeader::parse(&head) } else { None };
         let ahead = if head.len() > FILE_HEADER_SIZE { head.split_off(FILE_HEADER_SIZE) } else { Vec::new() };
-        let stream =
-            Self { name: name.to_owned(), header, ahead, next: 0, used: 0, gaps: Vec::new(), ended: false };
+        let stream = Self {
+            name: name.to_owned(),
+            header,
+            ahead,
+            next: 0,
+            used: 0,
+            gaps: Vec::new(),
+            ended: false,
+            buffers: Buffers::default(),
+        };
         stream.check_header(has_header, head.len(), damages);
         stream
     }
@@ -92,12 +102,17 @@ impl ChunkStream {
         }
         let limit = max_chunks.max(1).saturating_mul(CHUNK_SIZE);
         let mut bytes = std::mem::take(&mut self.ahead);
-        if bytes.len() > limit {
+        if bytes.is_empty() {
+            bytes = self.buffers.take();
+            let expected = usize::try_from(size_hint).unwrap_or(limit);
+            tap.refill(&mut bytes, 0, limit, expected);
+        } else if bytes.len() > limit {
             self.ahead = bytes.split_off(limit);
         } else {
             let wanted = limit.saturating_sub(bytes.len());
-            bytes.reserve_exact(usize::try_from(size_hint).unwrap_or(wanted).saturating_add(1).min(wanted));
-            tap.fill(&mut bytes, wanted);
+            let expected = usize::try_from(size_hint).unwrap_or(wanted);
+            let kept = bytes.len();
+            tap.refill(&mut bytes, kept, wanted, expected);
         }
         let stored = bytes.len();
         let cut = stored % CHUNK_SIZE;
@@ -112,7 +127,7 @@ impl ChunkStream {
         if self.ended {
             self.check_end(tap.failed(), damages);
         }
-        (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, stored))
+        (!bytes.is_empty()).then(|| Block::of_chunks(self.buffers.lend(bytes), first, stored))
     }
 
     /// Fills the last chunk, of which the file holds only `cut` bytes, with zeroes.

@@ -102,6 +102,7 @@ impl Misses<'_> {
             }
         }
         let fetcher = Fetcher {
+            chunks: wanted.values().flat_map(BTreeMap::keys).map(|position| position.chunk).collect(),
             positions: wanted.values().flat_map(BTreeMap::keys).copied().collect(),
             wanted: wanted.iter().map(|(source, positions)| (source.as_str(), positions)).collect(),
         };
@@ -212,6 +213,8 @@ struct Fetcher<'a> {
     wanted: BTreeMap<&'a str, &'a BTreeMap<Position, usize>>,
     /// The positions of all sources: which source a record is of is known only when it is read.
     positions: BTreeSet<Position>,
+    /// Their chunks.
+    chunks: BTreeSet<u64>,
 }
 
 impl Worker for Fetcher<'_> {
@@ -219,6 +222,10 @@ impl Worker for Fetcher<'_> {
     type Out = (usize, Event);
 
     fn scratch(&self) {}
+
+    fn wants_chunk(&self, chunk: u64) -> bool {
+        self.chunks.contains(&chunk)
+    }
 
     fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
         self.positions.contains(&seen.position)
