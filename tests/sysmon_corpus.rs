@@ -10,7 +10,7 @@ use evql::eql::{FieldId, Record, Scalar};
 use evql::finding::Damage;
 use evql::input::{self, IntakeOptions, RawRecord, ReaderKind, Seen, Visitor, WalkOptions};
 use evql::sysmon::fields::fields;
-use evql::sysmon::{Event, Options, PROVIDER, document};
+use evql::sysmon::{Event, Facts, Options, PROVIDER, document};
 use input_support::visit;
 use serde_json::{Map, Value};
 

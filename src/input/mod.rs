@@ -24,6 +24,7 @@ mod visit;
 mod xml;
 
 pub use claims::Verdict;
+pub use evtx::{Held, Undecoded};
 pub use intake::{End, IntakeOptions, Sink, Taken, take_in};
 pub use record::{Position, RawRecord, System};
 pub use source::{Block, ChunkRange, Finished, Piece};

@@ -11,10 +11,12 @@ use super::export::{ExportedEvent, Format};
 use super::json::{self, JsonStream};
 use super::xml::EventStream;
 
+mod buffers;
 mod carve;
 mod chunks;
 mod tap;
 
+use buffers::Lent;
 use carve::{CarveStream, CarvedChunk};
 pub use chunks::ChunkRange;
 use chunks::ChunkStream;
@@ -228,7 +230,7 @@ pub struct Block {
 
 #[derive(Debug)]
 enum Pieces {
-    Chunks { bytes: Vec<u8>, first: u64, stored: usize },
+    Chunks { bytes: Lent, first: u64, stored: usize },
     Carved(Vec<CarvedChunk>),
     Events { format: Format, text: String, ranges: Vec<Range<usize>>, first: u32 },
 }
@@ -281,7 +283,7 @@ impl Block {
     }
 
     /// Whole chunks from number `first`, of which the file holds the first `stored` bytes.
-    pub(super) fn of_chunks(bytes: Vec<u8>, first: u64, stored: usize) -> Self {
+    fn of_chunks(bytes: Lent, first: u64, stored: usize) -> Self {
         Self { pieces: Pieces::Chunks { bytes, first, stored } }
     }
 

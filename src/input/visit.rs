@@ -3,7 +3,7 @@
 use crate::finding::Damage;
 use crate::time::Timestamp;
 
-use super::evtx::ChunkReader;
+use super::evtx::{ChunkReader, Undecoded};
 use super::export::Format;
 use super::json;
 use super::record::{Position, RawRecord};
@@ -43,8 +43,16 @@ pub struct Seen<'a> {
 
 /// Who is told what a piece of a source holds, in the order it holds it.
 pub trait Visitor {
+    /// Called before the records of chunk number `number` are read; says whether they are to be.
+    fn chunk(&mut self, _number: u64) -> bool {
+        true
+    }
     /// Called once for every readable record of any provider; says whether the record is to be decoded and handed to [`Visitor::record`].
     fn seen(&mut self, seen: &Seen<'_>) -> bool;
+    /// Called, where that is possible, for a record that [`Visitor::seen`] asked for before it is decoded; says whether it still is to be.
+    fn undecoded(&mut self, _seen: &Seen<'_>, _record: &Undecoded<'_>) -> bool {
+        true
+    }
     /// A record that [`Visitor::seen`] asked for. What the visitor leaves of it serves for the next one: who keeps it takes it out.
     fn record(&mut self, record: &mut RawRecord);
     /// Something that could not be read, or not be trusted.
@@ -68,6 +76,12 @@ impl PieceReader {
     /// damage, and what is told of live records stays as it is.
     pub fn recovering(kind: ReaderKind) -> Self {
         Self { chunks: ChunkReader::new(kind, true) }
+    }
+
+    /// The same reader for what was read before: it verifies no checksum of records, which tells of damage and changes no record.
+    pub fn without_checks(mut self) -> Self {
+        self.chunks.trusts = true;
+        self
     }
 
     /// Reads `piece` of the source that reports call `source`, and tells `visitor`.

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use crate::error::{Error, Result};
 use crate::finding::SourceReport;
 use crate::input::{Seen, Source};
-use crate::sysmon::Event;
+use crate::sysmon::{Event, LazyEvent};
 
 use super::observer::Observer;
 use super::order::Place;
-use super::pass::{At, PassOptions, Worker, pass};
+use super::pass::{At, Look, PassOptions, Worker, pass};
 
 /// What a pass read, to be read again.
 #[derive(Clone, Copy)]
@@ -99,18 +99,36 @@ impl<W: Worker> Worker for Renumbered<'_, W> {
         self.worker.scratch()
     }
 
+    fn is_first(&self) -> bool {
+        false
+    }
+
+    fn wants_chunk(&self, chunk: u64) -> bool {
+        self.worker.wants_chunk(chunk)
+    }
+
     fn wants(&self, scratch: &mut W::Scratch, seen: &Seen<'_>) -> bool {
         self.worker.wants(scratch, seen)
     }
 
+    fn look(&self, scratch: &mut W::Scratch, event: &LazyEvent<'_>, at: At<'_>) -> Look<W::Out> {
+        self.renumbered(at).map_or(Look::Done(None), |at| self.worker.look(scratch, event, at))
+    }
+
     fn event(&self, scratch: &mut W::Scratch, event: &Event, at: At<'_>) -> Option<W::Out> {
-        let ordinal = *self.ordinals.get(at.source.name.as_str())?;
-        let place = Place { source: ordinal, ..at.place };
-        self.worker.event(scratch, event, At { place, ..at })
+        self.worker.event(scratch, event, self.renumbered(at)?)
     }
 
     fn part(&self, scratch: &mut W::Scratch, source: &Source) -> Option<W::Out> {
         self.worker.part(scratch, source)
+    }
+}
+
+impl<W> Renumbered<'_, W> {
+    /// The place as the first pass numbered it; `None` in a source that was not asked for.
+    fn renumbered<'s>(&self, at: At<'s>) -> Option<At<'s>> {
+        let source = *self.ordinals.get(at.source.name.as_str())?;
+        Some(At { place: Place { source, ..at.place }, ..at })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::finding::{
 use crate::hash::hex;
 use crate::rules::Rule;
 use crate::sequence::{JoinKey, Match};
-use crate::sysmon;
+use crate::sysmon::{self, Facts};
 use crate::time::TICKS_PER_MILLI;
 
 use super::hits::Candidate;

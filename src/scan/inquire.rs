@@ -10,7 +10,7 @@ use crate::eql::{Clauses, Record, Role, Scratch, Value};
 use crate::error::{Error, Result};
 use crate::finding::Clock;
 use crate::input::{Seen, Source};
-use crate::sysmon::{Event, fields};
+use crate::sysmon::{Event, Facts, fields};
 use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 use super::ScanOptions;

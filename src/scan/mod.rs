@@ -51,13 +51,14 @@ use crate::eql::Scratch;
 use crate::error::Result;
 use crate::finding::{Clock, Damage, Finding, NearMisses, Outcome, Selected};
 use crate::input::{Seen, Source};
-use crate::sysmon::{self, Event};
+use crate::sysmon::{self, Event, Facts, LazyEvent};
 
 use again::Again;
 use findings::Findings;
 use hits::{Candidate, matches, merge_by_name};
-use near::{Lookout, Misses, Note, Notes};
-use pass::{At, Worker, pass};
+use near::{Lookout, Misses, Note, Notes, ReadAs, hash_of};
+use order::Identity;
+use pass::{At, Look, Worker, pass};
 use reach::reach;
 use story::Stories;
 
@@ -220,11 +221,32 @@ impl Worker for Picker<'_> {
         self.rules.wants(seen.event_id)
     }
 
+    fn look(&self, desk: &mut Desk, event: &LazyEvent<'_>, at: At<'_>) -> Look<Picked> {
+        // Without an id it takes all of a record to know it again.
+        if event.record_id().is_none() {
+            return Look::Decode;
+        }
+        let filters = self.lookout.map_or(self.rules.filters(), Lookout::filters);
+        let satisfied = filters.matching(event, &mut desk.filters);
+        let stages = self.lookout.map_or(satisfied, |lookout| lookout.stages_among(satisfied));
+        if !stages.is_empty() {
+            return Look::Decode;
+        }
+        if let Some(lookout) = self.lookout {
+            let identity = || hash_of(&Identity::borrowed(event));
+            let read = ReadAs { place: at.place, recovered: false, identity: &identity };
+            lookout.note(event, &read, self.clock, satisfied, &mut desk.notes);
+        }
+        Look::Done(None)
+    }
+
     fn event(&self, desk: &mut Desk, event: &Event, at: At<'_>) -> Option<Picked> {
         let filters = self.lookout.map_or(self.rules.filters(), Lookout::filters);
         let mut satisfied = filters.matching(event, &mut desk.filters);
         if let Some(lookout) = self.lookout {
-            lookout.note(event, at.place, self.clock, satisfied, &mut desk.notes);
+            let identity = || hash_of(&Identity::of(event));
+            let read = ReadAs { place: at.place, recovered: event.is_recovered(), identity: &identity };
+            lookout.note(event, &read, self.clock, satisfied, &mut desk.notes);
             satisfied = lookout.stages_among(satisfied);
         }
         (!satisfied.is_empty()).then(|| {

@@ -1,11 +1,13 @@
 //! The one total order of events, and the identity by which copies of a record are known. It orders; it matches nothing.
 
+use std::hash::Hash;
+
 use sha2::{Digest, Sha256};
 
 use crate::finding::Clock;
 use crate::hash::{hex, unhex};
 use crate::input::Position;
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts};
 use crate::time::Timestamp;
 
 /// Where an event stands in the one total order: clock, record, host, live before recovered, then where it was read: the source by its name, and the position.
@@ -24,13 +26,9 @@ pub struct Order {
 impl Order {
     /// The order of `event`, read at `place`, by `clock`.
     pub fn of(event: &Event, place: Place, clock: Clock) -> Self {
-        let time = match clock {
-            Clock::Created => event.created(),
-            Clock::Utc => event.timestamp().truncated_to_millis(),
-        };
         Self {
-            time,
-            record_id: event.record_id(),
+            time: time_by(clock, event),
+            record_id: event.record_id().unwrap_or_default(),
             host: event.computer().to_owned(),
             recovered: event.is_recovered(),
             rank: 0,
@@ -51,6 +49,14 @@ impl Order {
     /// Where the event was read.
     pub fn place(&self) -> Place {
         self.place
+    }
+}
+
+/// The time of `event` by `clock`.
+pub fn time_by(clock: Clock, event: &impl Facts) -> Timestamp {
+    match clock {
+        Clock::Created => event.created(),
+        Clock::Utc => event.timestamp().truncated_to_millis(),
     }
 }
 
@@ -81,9 +87,9 @@ impl Identity {
         Self {
             computer: event.computer().to_owned(),
             channel: event.channel().to_owned(),
-            record_id: event.record_id(),
+            record_id: event.record_id().unwrap_or_default(),
             created: event.created().truncated_to_millis(),
-            data: event.system().record_id.is_none().then(|| data_hash(event)),
+            data: event.record_id().is_none().then(|| data_hash(event)),
         }
     }
 
@@ -111,6 +117,13 @@ impl Identity {
     /// Of a record without an id the hash of its data, lower-case hex.
     pub fn data_sha256(&self) -> Option<String> {
         self.data.as_ref().map(|hash| hex(hash))
+    }
+
+    /// What is hashed alike, of an `event` that has a record id, without a copy of anything.
+    pub fn borrowed(event: &impl Facts) -> impl Hash {
+        let data: Option<[u8; 32]> = None;
+        let record_id = event.record_id().unwrap_or_default();
+        (event.computer(), event.channel(), record_id, event.created().truncated_to_millis(), data)
     }
 
     /// Tells `each` the parts of it, always in the same order.

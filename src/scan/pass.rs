@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::finding::{Damage, DamageKind, Filtered, Selected};
 use crate::input::archive::ArchiveOptions;
 use crate::input::{
-    Block, ChunkRange, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Verdict,
-    Visitor, take_in,
+    Block, ChunkRange, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Undecoded,
+    Verdict, Visitor, take_in,
 };
-use crate::sysmon::{self, Event};
+use crate::sysmon::{self, Event, LazyEvent, LazyEvents};
 
 use super::coverage::Coverage;
 use super::ledger::{Damages, Ledger, Read};
@@ -43,12 +43,32 @@ pub trait Worker: Sync {
     fn scratch(&self) -> Self::Scratch;
     /// Told of every record of any provider, before [`Worker::event`] is; says whether the event is to be decoded, should it be Sysmon's.
     fn wants(&self, scratch: &mut Self::Scratch, seen: &Seen<'_>) -> bool;
+    /// What is to be done with `event`, which is wanted and sound, before it is decoded.
+    fn look(&self, _scratch: &mut Self::Scratch, _event: &LazyEvent<'_>, _at: At<'_>) -> Look<Self::Out> {
+        Look::Decode
+    }
     /// What `event`, read at `place` of `source`, gives.
     fn event(&self, scratch: &mut Self::Scratch, event: &Event, at: At<'_>) -> Option<Self::Out>;
+    /// Whether what is read is counted and checked: not so when all of it was before.
+    fn is_first(&self) -> bool {
+        true
+    }
+    /// Whether any record of chunk number `chunk`, of whichever source, may be wanted.
+    fn wants_chunk(&self, _chunk: u64) -> bool {
+        true
+    }
     /// What the part of `source` that was just read gives as a whole, after its events.
     fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
         None
     }
+}
+
+/// What a look at an event that is not decoded led to.
+pub enum Look<T> {
+    /// It is to be decoded and given to [`Worker::event`].
+    Decode,
+    /// It is done with; what it gives, if anything.
+    Done(Option<T>),
 }
 
 /// Where an event was read.
@@ -149,8 +169,14 @@ struct Work<'a, W: Worker> {
     observer: &'a dyn Observer,
 }
 
-/// What one thread keeps from piece to piece: what its reader learnt of templates, and the worker's scratch.
-struct Desk<W: Worker>(Mutex<(PieceReader, W::Scratch)>);
+/// What one thread keeps from piece to piece: what was learnt of templates, and the worker's scratch.
+struct Desk<W: Worker>(Mutex<(PieceReader, Notebook<W>)>);
+
+/// What a visitor keeps from piece to piece.
+struct Notebook<W: Worker> {
+    lazy: LazyEvents,
+    scratch: W::Scratch,
+}
 
 impl<W: Worker> Desk<W> {
     fn new(options: &PassOptions, worker: &W) -> Self {
@@ -158,7 +184,8 @@ impl<W: Worker> Desk<W> {
             true => PieceReader::recovering(options.reader),
             false => PieceReader::new(options.reader),
         };
-        Self(Mutex::new((reader, worker.scratch())))
+        let reader = if worker.is_first() { reader } else { reader.without_checks() };
+        Self(Mutex::new((reader, Notebook { lazy: LazyEvents::default(), scratch: worker.scratch() })))
     }
 }
 
@@ -283,8 +310,8 @@ impl<W: Worker> Work<'_, W> {
         let own = rayon::current_thread_index().unwrap_or_default();
         let Some(desk) = self.desks.get(own) else { return Vec::new() };
         let mut desk = desk.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (reader, scratch) = &mut *desk;
-        blocks.iter().map(|(source, block)| self.block(source, block, reader, scratch)).collect()
+        let (reader, notebook) = &mut *desk;
+        blocks.iter().map(|(source, block)| self.block(source, block, reader, notebook)).collect()
     }
 
     fn block(
@@ -292,7 +319,7 @@ impl<W: Worker> Work<'_, W> {
         source: &Arc<Source>,
         block: &Block,
         reader: &mut PieceReader,
-        scratch: &mut W::Scratch,
+        notebook: &mut Notebook<W>,
     ) -> PartOut<W> {
         let out = PartOut {
             source: Arc::clone(source),
@@ -301,10 +328,10 @@ impl<W: Worker> Work<'_, W> {
             damages: Damages::default(),
             outs: Vec::new(),
         };
-        let mut visit = Visit { work: self, scratch, out };
+        let mut visit = Visit { work: self, notebook, out };
         block.pieces().for_each(|piece| reader.read(&source.name, piece, &mut visit));
         self.observer.hits(visit.out.outs.len() as u64);
-        visit.out.outs.extend(self.worker.part(visit.scratch, source));
+        visit.out.outs.extend(self.worker.part(&mut visit.notebook.scratch, source));
         visit.out
     }
 }
@@ -312,17 +339,39 @@ impl<W: Worker> Work<'_, W> {
 /// Turns what the reader tells into what the worker makes of it.
 struct Visit<'a, W: Worker> {
     work: &'a Work<'a, W>,
-    scratch: &'a mut W::Scratch,
+    notebook: &'a mut Notebook<W>,
     out: PartOut<W>,
 }
 
 impl<W: Worker> Visitor for Visit<'_, W> {
+    fn chunk(&mut self, number: u64) -> bool {
+        self.work.worker.wants_chunk(number)
+    }
+
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
         if !self.work.selection.takes(seen, &mut self.out.filtered) {
             return false;
         }
-        self.out.coverage.see(seen);
-        self.work.worker.wants(self.scratch, seen) && seen.provider == sysmon::PROVIDER
+        if self.work.worker.is_first() {
+            self.out.coverage.see(seen);
+        }
+        self.work.worker.wants(&mut self.notebook.scratch, seen) && seen.provider == sysmon::PROVIDER
+    }
+
+    fn undecoded(&mut self, seen: &Seen<'_>, record: &Undecoded<'_>) -> bool {
+        let Notebook { lazy, scratch } = &mut *self.notebook;
+        let Some(event) = lazy.event(seen, record, self.work.mapping).filter(LazyEvent::is_sound) else {
+            return true;
+        };
+        let source = &self.out.source;
+        let place = Place { source: source.ordinal, position: seen.position };
+        match self.work.worker.look(scratch, &event, At { source, place }) {
+            Look::Decode => true,
+            Look::Done(given) => {
+                self.out.outs.extend(given);
+                false
+            }
+        }
     }
 
     fn record(&mut self, record: &mut RawRecord) {
@@ -338,7 +387,7 @@ impl<W: Worker> Visitor for Visit<'_, W> {
             self.out.damages.push(Damage { source, chunk, record: record_id, kind, reason, lost: false });
         }
         let at = At { source, place };
-        self.out.outs.extend(self.work.worker.event(self.scratch, &event, at));
+        self.out.outs.extend(self.work.worker.event(&mut self.notebook.scratch, &event, at));
         *record = event.into_raw();
     }
 
@@ -361,6 +410,7 @@ mod tests {
                 hash: false,
                 recover: false,
                 carve: false,
+                chunks: None,
                 archives: ArchiveOptions::default(),
                 mapping: sysmon::Options::default(),
                 selected: Selected::default(),

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::derive::{cow, date, lower, string};
-use super::options::Options;
+use super::event::PROVIDER;
+use super::facts::Facts;
 use crate::eql::{Scalar, Value};
-use crate::input::System;
 
 /// Where a common field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,26 +110,28 @@ impl Common {
         })
     }
 
-    /// The value for a record with this `system` element. [`Common::Message`] and a user taken from the event are not to be had from it.
-    pub(super) fn value<'a>(self, system: &'a System, options: &Options) -> Value<'a> {
+    /// The value in the event of `facts`. [`Common::Message`] and a user taken from the event's own data are not to be had from here.
+    pub(super) fn value(self, facts: &impl Facts) -> Value<'_> {
         match self {
             Self::Constant(text) => string(Some(text)),
-            Self::Created => date(system.time_created),
-            Self::EventId => cow(Some(Cow::Owned(system.event_id.to_string()))),
-            Self::Level => string(level(system.level)),
-            Self::Provider => string(Some(&system.provider)),
-            Self::ProviderGuid => string(system.provider_guid.as_deref()),
-            Self::HostName if options.host_name_short => cow(present(label(&system.computer)).map(lower)),
-            Self::HostName | Self::Computer => string(present(&system.computer)),
-            Self::HostLabel => string(present(label(&system.computer))),
-            Self::HostId => cow(present(&system.computer).map(lower)),
-            Self::Channel => string(present(&system.channel)),
-            Self::RecordId => cow(system.record_id.map(|id| Cow::Owned(id.to_string()))),
-            Self::Version => number(system.version),
-            Self::Opcode => string(opcode(system.opcode)),
-            Self::LoggingProcess => number(system.process_id),
-            Self::LoggingThread => number(system.thread_id),
-            Self::Account | Self::UserId => string(system.user_id.as_deref()),
+            Self::Created => date(facts.time_created()),
+            Self::EventId => cow(Some(Cow::Owned(facts.event_id().to_string()))),
+            Self::Level => string(level(facts.system().level)),
+            Self::Provider => string(Some(PROVIDER)),
+            Self::ProviderGuid => string(facts.system().provider_guid.as_deref()),
+            Self::HostName if facts.options().host_name_short => {
+                cow(present(label(facts.computer())).map(lower))
+            }
+            Self::HostName | Self::Computer => string(present(facts.computer())),
+            Self::HostLabel => string(present(label(facts.computer()))),
+            Self::HostId => cow(present(facts.computer()).map(lower)),
+            Self::Channel => string(present(facts.channel())),
+            Self::RecordId => cow(facts.record_id().map(|id| Cow::Owned(id.to_string()))),
+            Self::Version => number(facts.system().version),
+            Self::Opcode => string(opcode(facts.system().opcode)),
+            Self::LoggingProcess => number(facts.system().process_id),
+            Self::LoggingThread => number(facts.system().thread_id),
+            Self::Account | Self::UserId => string(facts.system().user_id.as_deref()),
             Self::Message => Value::Missing,
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::derive::dns;
 use super::event::Event;
+use super::facts::{Facts, value};
 use super::fields::{EVENT_DATA, field_of};
 use crate::eql::{Scalar, Value};
 
@@ -28,7 +29,7 @@ pub fn document(event: &Event) -> Map<String, Json> {
     for id in event.supplied() {
         let Some(field) = field_of(id) else { continue };
         let path = field.path.as_str();
-        if let Some(json) = json(event.value(id), ARRAYS.contains(&path)) {
+        if let Some(json) = json(value(event, id), ARRAYS.contains(&path)) {
             insert(&mut document, path, json);
         }
     }

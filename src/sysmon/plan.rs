@@ -36,7 +36,7 @@ pub(super) struct FieldSupply {
 }
 
 /// How to read events of one id.
-pub(super) struct Plan {
+pub struct Plan {
     /// The event's rows.
     pub(super) spec: &'static EventSpec,
     /// The fields it supplies, by path.

@@ -8,6 +8,8 @@ use crate::input::record::RawRecord;
 use crate::input::visit::{Seen, Visitor};
 use crate::time::Timestamp;
 
+use super::fast::Undecoded;
+
 /// 2000-01-01 and 2100-01-01, in milliseconds since 1970: Windows has logged EVTX since 2006.
 const PLAUSIBLE_MILLIS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
 /// Longest DNS name, in characters (RFC 1035, 2.3.4).
@@ -68,6 +70,10 @@ impl Visitor for Sieve<'_> {
             channel: seen.channel.to_owned(),
         });
         (is_new || !recovered) && self.visitor.seen(&Seen { recovered, ..*seen })
+    }
+
+    fn undecoded(&mut self, seen: &Seen<'_>, record: &Undecoded<'_>) -> bool {
+        self.trust != Trust::Live || self.visitor.undecoded(seen, record)
     }
 
     fn record(&mut self, record: &mut RawRecord) {

@@ -4,6 +4,7 @@ use crate::finding::{Damage, DamageKind};
 use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
 use crate::input::evtx::{Content, FileHeader};
 
+use super::buffers::Buffers;
 use super::{Block, Tap};
 
 const CHUNK_BYTES: u64 = CHUNK_SIZE as u64;
@@ -30,6 +31,7 @@ pub(super) struct ChunkStream {
     /// How many chunks are still to be read, where not all are.
     remaining: Option<u64>,
     ended: bool,
+    buffers: Buffers,
 }
 
 /// Some chunks of a file, by number from 0.
@@ -55,6 +57,7 @@ impl ChunkStream {
             gaps: Vec::new(),
             remaining: None,
             ended: false,
+            buffers: Buffers::default(),
         };
         stream.check_header(has_header, head.len(), damages);
         stream
@@ -124,12 +127,17 @@ impl ChunkStream {
         let remaining = self.remaining.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
         let limit = max_chunks.max(1).min(remaining).saturating_mul(CHUNK_SIZE);
         let mut bytes = std::mem::take(&mut self.ahead);
-        if bytes.len() > limit {
+        if bytes.is_empty() {
+            bytes = self.buffers.take();
+            let expected = usize::try_from(size_hint).unwrap_or(limit);
+            tap.refill(&mut bytes, 0, limit, expected);
+        } else if bytes.len() > limit {
             self.ahead = bytes.split_off(limit);
         } else {
             let wanted = limit.saturating_sub(bytes.len());
-            bytes.reserve_exact(usize::try_from(size_hint).unwrap_or(wanted).saturating_add(1).min(wanted));
-            tap.fill(&mut bytes, wanted);
+            let expected = usize::try_from(size_hint).unwrap_or(wanted);
+            let kept = bytes.len();
+            tap.refill(&mut bytes, kept, wanted, expected);
         }
         let stored = bytes.len();
         let cut = stored % CHUNK_SIZE;
@@ -145,7 +153,7 @@ impl ChunkStream {
         if self.ended {
             self.check_end(tap.failed(), to_the_end, damages);
         }
-        (!bytes.is_empty()).then(|| Block::of_chunks(bytes, first, stored))
+        (!bytes.is_empty()).then(|| Block::of_chunks(self.buffers.lend(bytes), first, stored))
     }
 
     /// Counts the chunks from number `first` on off those that are to be read. Answers whether the end of these, if it is reached, is the file's.

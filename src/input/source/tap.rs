@@ -91,6 +91,38 @@ impl<'a> Tap<'a> {
         }
     }
 
+    /// Puts what follows, up to `limit` bytes, behind the first `kept` bytes of `buffer`, in place of what is there: fewer only at the end of the source, or
+    /// where reading it fails. `expected` is how much probably follows.
+    pub(in crate::input) fn refill(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        kept: usize,
+        limit: usize,
+        expected: usize,
+    ) {
+        let end = kept.saturating_add(limit);
+        buffer
+            .resize(kept.saturating_add(limit.min(expected.saturating_add(1))).max(buffer.len()).min(end), 0);
+        let mut filled = kept;
+        while filled < end && self.error.is_none() {
+            if filled == buffer.len() {
+                buffer.resize(end, 0);
+            }
+            match self.input.read(buffer.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(read) => filled = filled.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.error = Some(error),
+            }
+        }
+        buffer.truncate(filled);
+        let added = buffer.get(kept..).unwrap_or_default();
+        self.count(added.len());
+        if let Some(hash) = &mut self.hash {
+            hash.update(added);
+        }
+    }
+
     /// Reads to the end for the sake of [`Tap::finish`] alone.
     pub(in crate::input) fn drain(mut self) -> (u64, Option<String>) {
         let mut buffer = Vec::new();

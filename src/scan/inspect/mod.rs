@@ -21,11 +21,11 @@ pub use inspection::{
 
 use super::ledger::Read;
 use super::observer::Observer;
-use super::pass::{At, PassOptions, Worker, pass};
+use super::pass::{At, Look, PassOptions, Worker, pass};
 use crate::error::Result;
 use crate::finding::{Damage, DamageKind, SourceKind, SourceReport, Status};
 use crate::input::{Seen, Source};
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts, LazyEvent};
 use gathering::{Gathered, Gathering, SourceParts};
 use tally::Tally;
 
@@ -67,6 +67,14 @@ impl Worker for Inspector {
     fn wants(&self, tally: &mut Tally, seen: &Seen<'_>) -> bool {
         tally.see(seen);
         true
+    }
+
+    fn look(&self, tally: &mut Tally, event: &LazyEvent<'_>, at: At<'_>) -> Look<Box<Tally>> {
+        if matches!(event.event_id(), 4 | 16 | 255) {
+            return Look::Decode;
+        }
+        tally.clocks(event, at.source.ordinal);
+        Look::Done(None)
     }
 
     fn event(&self, tally: &mut Tally, event: &Event, at: At<'_>) -> Option<Box<Tally>> {

@@ -7,7 +7,7 @@ use super::inspection::Period;
 use super::numbering::{Jump, Point, Run};
 use super::skew::{Skew, Skewed};
 use crate::input::Seen;
-use crate::sysmon::{self, Event};
+use crate::sysmon::{self, Event, Facts};
 use crate::time::Timestamp;
 
 /// Bytes of a name or value that are kept: hostile records carry names of any length.
@@ -91,13 +91,10 @@ impl Tally {
 
     /// Looks at a Sysmon event's own data.
     pub(super) fn event(&mut self, event: &Event, source: u32) {
+        self.clocks(event, source);
         let host = entry(&mut self.hosts, event.computer());
-        let (created, record_id) = (event.system().time_created, event.system().record_id);
-        let event_id = event.event_id();
-        if let (Some(created), Some(utc_time)) = (created, event.utc_time()) {
-            host.skew.see(Skewed { created, utc_time, event_id, record_id, source });
-        }
-        let (kind, names): (_, &[&str]) = match event_id {
+        let (created, record_id) = (event.time_created(), event.record_id());
+        let (kind, names): (_, &[&str]) = match event.event_id() {
             4 => (MarkKind::ServiceState, &["State", "Version", "SchemaVersion"]),
             16 => (MarkKind::ConfigChange, &["Configuration", "ConfigurationFileHash"]),
             255 => (MarkKind::ServiceError, &["ID", "Description"]),
@@ -106,6 +103,15 @@ impl Tally {
         let values = names.iter().filter_map(|name| Some(format!("{name}: {}", cut(event.named(name)?))));
         let what = values.collect::<Vec<_>>().join(", ");
         host.marks.push(MarkTally { kind, time: created, record_id, what });
+    }
+
+    /// Compares the two times of a Sysmon event.
+    pub(super) fn clocks(&mut self, event: &impl Facts, source: u32) {
+        if let (Some(created), Some(utc_time)) = (event.time_created(), event.utc_time()) {
+            let (event_id, record_id) = (event.event_id(), event.record_id());
+            let skewed = Skewed { created, utc_time, event_id, record_id, source };
+            entry(&mut self.hosts, event.computer()).skew.see(skewed);
+        }
     }
 
     /// Whether nothing was counted.

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use crate::eql::{Clauses, Filter, FilterSet, Form, KeyField, Role};
 use crate::finding::Clock;
 use crate::sequence::join_keys;
-use crate::sysmon::{self, Event, EventOutline};
+use crate::sysmon::{self, EventOutline, Facts};
 
 use super::notes::{Note, hash_of};
 use crate::scan::hits::Candidate;
-use crate::scan::order::{Identity, Order, Place};
+use crate::scan::order::{Place, time_by};
 use crate::scan::rule_set::{CompiledRule, RuleSet};
 
 /// Keys under which one event is noted, at most.
@@ -155,16 +155,16 @@ impl Lookout {
         lists.into_iter().flat_map(|list| self.hashes(list, &candidate.event)).collect()
     }
 
-    fn hashes(&self, list: usize, event: &Event) -> Vec<u64> {
+    fn hashes(&self, list: usize, event: &impl Facts) -> Vec<u64> {
         let keys = self.keys.get(list).map_or(&[][..], Vec::as_slice);
         join_keys(keys, event).iter().take(KEYS_PER_EVENT).map(hash_of).collect()
     }
 
-    /// Notes what `event`, read at `place`, comes near to; `satisfied` are the numbers of all filters it satisfies.
+    /// Notes what `event` comes near to; `satisfied` are the numbers of all filters it satisfies.
     pub fn note(
         &self,
-        event: &Event,
-        place: Place,
+        event: &impl Facts,
+        read: &ReadAs<'_>,
         clock: Clock,
         satisfied: &[usize],
         notes: &mut Vec<Note>,
@@ -184,17 +184,26 @@ impl Lookout {
             {
                 hashed = Some((list, self.hashes(list, event)));
             }
-            let (time, identity) = *facts
-                .get_or_insert_with(|| (Order::of(event, place, clock).time, hash_of(&Identity::of(event))));
+            let (time, identity) = *facts.get_or_insert_with(|| (time_by(clock, event), (read.identity)()));
             let keys = match (watch.keys, &hashed) {
                 (Some(_), Some((_, keys))) => keys.as_slice(),
                 _ => &[0],
             };
             let watch = u32::try_from(number).unwrap_or(u32::MAX);
-            let recovered = event.is_recovered();
+            let ReadAs { place, recovered, .. } = *read;
             notes.extend(keys.iter().map(|key| Note::new(watch, *key, identity, time, place, recovered)));
         }
     }
+}
+
+/// How a record was read that is to be noted.
+pub struct ReadAs<'a> {
+    /// Where.
+    pub place: Place,
+    /// Whether it was recovered.
+    pub recovered: bool,
+    /// Gives its identity, hashed.
+    pub identity: &'a dyn Fn() -> u64,
 }
 
 /// Whether the condition asks for anything but a kind of event: without that, everything that an exclusion leaves out would be near.

@@ -20,7 +20,7 @@ use crate::finding::{
 };
 use crate::hash::hex;
 use crate::input::{Position, Seen};
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts};
 
 use super::again::Again;
 use super::findings::Findings;
@@ -29,11 +29,11 @@ use super::order::Identity;
 use super::pass::{At, Worker};
 use super::rule_set::{CompiledRule, RuleSet};
 
-pub use lookout::Lookout;
-pub use notes::{Note, Notes};
+pub use lookout::{Lookout, ReadAs};
+pub use notes::{Note, Notes, hash_of};
 
 use judge::{Judge, Near, Which};
-use notes::{Noted, hash_of};
+use notes::Noted;
 
 /// All that near misses are made of.
 pub struct Misses<'a> {
@@ -102,6 +102,7 @@ impl Misses<'_> {
             }
         }
         let fetcher = Fetcher {
+            chunks: wanted.values().flat_map(BTreeMap::keys).map(|position| position.chunk).collect(),
             positions: wanted.values().flat_map(BTreeMap::keys).copied().collect(),
             wanted: wanted.iter().map(|(source, positions)| (source.as_str(), positions)).collect(),
         };
@@ -212,6 +213,8 @@ struct Fetcher<'a> {
     wanted: BTreeMap<&'a str, &'a BTreeMap<Position, usize>>,
     /// The positions of all sources: which source a record is of is known only when it is read.
     positions: BTreeSet<Position>,
+    /// Their chunks.
+    chunks: BTreeSet<u64>,
 }
 
 impl Worker for Fetcher<'_> {
@@ -219,6 +222,10 @@ impl Worker for Fetcher<'_> {
     type Out = (usize, Event);
 
     fn scratch(&self) {}
+
+    fn wants_chunk(&self, chunk: u64) -> bool {
+        self.chunks.contains(&chunk)
+    }
 
     fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
         self.positions.contains(&seen.position)

@@ -9,6 +9,8 @@ use crate::finding::{Clock, EvidenceEvent, Finding};
 use crate::scan::hits::Candidate;
 use crate::scan::rule_set::RuleSet;
 
+use crate::sysmon::Facts;
+
 use super::lookup::Lookup;
 
 /// The field that exclusions by name read.
@@ -82,6 +84,6 @@ fn excluded(clauses: &Clauses, query: &Candidate, address: IpAddr) -> Option<Exc
         name,
         clause: clause.text.clone(),
         address: address.to_string(),
-        record_id: query.event.system().record_id,
+        record_id: query.event.record_id(),
     })
 }

@@ -12,8 +12,8 @@ use crate::input::Seen;
 use crate::scan::findings::Findings;
 use crate::scan::hits::Candidate;
 use crate::scan::order::Identity;
-use crate::scan::pass::{At, Worker};
-use crate::sysmon::Event;
+use crate::scan::pass::{At, Look, Worker};
+use crate::sysmon::{Event, Facts, LazyEvent};
 use crate::time::Timestamp;
 
 use super::kin::{Family, Reached, Role};
@@ -29,7 +29,7 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    fn takes(&self, event: &Event) -> bool {
+    fn takes(&self, event: &impl Facts) -> bool {
         let Some(host) = self.lookup.host(event.computer()) else { return false };
         let parts = self.lookup.process(event).map(|process| self.family.parts(process)).unwrap_or_default();
         let own = parts.iter().any(|part| part.role == Role::Own);
@@ -38,7 +38,7 @@ impl Frame<'_> {
     }
 
     /// The addresses that a query was answered with and that some process with a finding connected to.
-    fn named(&self, host: usize, event: &Event) -> impl Iterator<Item = IpAddr> {
+    fn named(&self, host: usize, event: &impl Facts) -> impl Iterator<Item = IpAddr> {
         let resolved = self.lookup.resolved(event).into_iter();
         resolved.filter(move |address| self.reached.contains(&(host, *address)))
     }
@@ -60,6 +60,10 @@ impl Worker for Collector<'_> {
 
     fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
         self.frame.lookup.host(seen.computer).is_some()
+    }
+
+    fn look(&self, _scratch: &mut (), event: &LazyEvent<'_>, _at: At<'_>) -> Look<Candidate> {
+        if self.frame.takes(event) { Look::Decode } else { Look::Done(None) }
     }
 
     fn event(&self, _scratch: &mut (), event: &Event, at: At<'_>) -> Option<Candidate> {

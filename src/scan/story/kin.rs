@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::input::Seen;
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts, LazyEvent};
 
 use super::lookup::{Key, Lookup};
-use crate::scan::pass::{At, Worker};
+use crate::scan::pass::{At, Look, Worker};
 
 /// Process starts that are kept account of, at most: some 250 MB.
 const STARTS: usize = 6_000_000;
@@ -45,7 +45,17 @@ impl Worker for KinPicker<'_> {
         matches!(seen.event_id, 1 | 3) && self.lookup.host(seen.computer).is_some()
     }
 
+    fn look(&self, _scratch: &mut (), event: &LazyEvent<'_>, _at: At<'_>) -> Look<Sign> {
+        Look::Done(self.sign(event))
+    }
+
     fn event(&self, _scratch: &mut (), event: &Event, _at: At<'_>) -> Option<Sign> {
+        self.sign(event)
+    }
+}
+
+impl KinPicker<'_> {
+    fn sign(&self, event: &impl Facts) -> Option<Sign> {
         let process = self.lookup.process(event)?;
         if event.event_id() == 1 {
             return Some(Sign::Start { process, parent: self.lookup.parent(event) });

@@ -5,8 +5,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-use crate::eql::{FieldId, Record, Scalar, Schema};
-use crate::sysmon::{Event, SysmonSchema};
+use crate::eql::{FieldId, Scalar, Schema};
+use crate::sysmon::{Facts, SysmonSchema};
 
 use super::Flagged;
 
@@ -74,7 +74,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// The process that did what `event` tells; `None` when it has no GUID.
-    pub fn process(&self, event: &Event) -> Option<Key> {
+    pub fn process(&self, event: &impl Facts) -> Option<Key> {
         // Sysmon's events 8 and 10 spell it each in their own way.
         let names = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
         let guid = names.into_iter().find_map(|name| event.named(name))?;
@@ -82,27 +82,27 @@ impl<'a> Lookup<'a> {
     }
 
     /// The parent that a start tells of.
-    pub fn parent(&self, event: &Event) -> Option<Key> {
+    pub fn parent(&self, event: &impl Facts) -> Option<Key> {
         Some(self.key(event.computer(), event.named("ParentProcessGuid")?))
     }
 
     /// The addresses that a DNS query was answered with.
-    pub fn resolved(&self, event: &Event) -> Vec<IpAddr> {
+    pub fn resolved(&self, event: &impl Facts) -> Vec<IpAddr> {
         addresses(event, self.fields.resolved)
     }
 
     /// Where a connection went.
-    pub fn destination(&self, event: &Event) -> Option<IpAddr> {
+    pub fn destination(&self, event: &impl Facts) -> Option<IpAddr> {
         addresses(event, self.fields.destination).first().copied()
     }
 
     /// What a DNS query was answered with, names and addresses.
-    pub fn answers(&self, event: &Event) -> Vec<String> {
+    pub fn answers(&self, event: &impl Facts) -> Vec<String> {
         texts(event, self.fields.answers)
     }
 
     /// How a DNS query ended.
-    pub fn status(&self, event: &Event) -> Vec<String> {
+    pub fn status(&self, event: &impl Facts) -> Vec<String> {
         texts(event, self.fields.status)
     }
 
@@ -111,7 +111,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn addresses(event: &Event, field: Option<FieldId>) -> Vec<IpAddr> {
+fn addresses(event: &impl Facts, field: Option<FieldId>) -> Vec<IpAddr> {
     let values = field.map(|field| event.field(field)).unwrap_or_default();
     let address = |scalar: &Scalar<'_>| match scalar {
         Scalar::Ip(address) => Some(*address),
@@ -120,7 +120,7 @@ fn addresses(event: &Event, field: Option<FieldId>) -> Vec<IpAddr> {
     values.as_slice().iter().filter_map(address).collect()
 }
 
-fn texts(event: &Event, field: Option<FieldId>) -> Vec<String> {
+fn texts(event: &impl Facts, field: Option<FieldId>) -> Vec<String> {
     let values = field.map(|field| event.field(field)).unwrap_or_default();
     values.as_slice().iter().map(|scalar| crate::eql::value::text_of(scalar).into_owned()).collect()
 }

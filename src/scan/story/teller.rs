@@ -8,8 +8,8 @@ use crate::finding::story::{
     ACTIVITIES, Activity, Connections, Count, Destination, Intervals, Query, Touched,
 };
 use crate::scan::hits::Candidate;
-use crate::sysmon::Event;
 use crate::sysmon::schema::event_spec;
+use crate::sysmon::{Event, Facts};
 use crate::time::Timestamp;
 
 use super::kept::Kept;

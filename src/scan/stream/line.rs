@@ -11,7 +11,7 @@ use crate::scan::hits::Candidate;
 use crate::scan::order::Identity;
 use crate::scan::overlap::Runs;
 use crate::sequence::JoinKey;
-use crate::sysmon;
+use crate::sysmon::{self, Facts};
 use crate::time::{Timestamp, ticks};
 
 use super::key::{self, Standing};

@@ -26,6 +26,8 @@ pub(super) struct PlanCache {
     /// Of all chunks, by GUID. The same template differs between chunks only in where its names stand.
     kept: HashMap<[u8; 16], Vec<Kept>>,
     kept_weight: usize,
+    /// The number of the last plan.
+    last_id: u32,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,10 @@ impl PlanCache {
         if let Some(kept) = kept.iter().find(|kept| kept.top == top && kept.is_at(chunk, &range)) {
             return Some(Arc::clone(&kept.plan));
         }
-        let plan = Arc::new(Plan::of_template(chunk, range, top)?);
+        let mut plan = Plan::of_template(chunk, range, top)?;
+        self.last_id = self.last_id.checked_add(1)?;
+        plan.id = self.last_id;
+        let plan = Arc::new(plan);
         self.keep(guid, Kept { top, body: body.to_vec(), plan: Arc::clone(&plan) });
         Some(plan)
     }

@@ -7,7 +7,7 @@ use crate::input::bytes::{offset_at, slice_at, u32_at};
 use crate::input::layout::{Field, Place};
 
 use super::cache::{PlanCache, TEMPLATE_HEADER_SIZE};
-use super::plan::{Plan, Site, Step, Target};
+use super::plan::{Plan, Shape, Site, Step, Target};
 use super::value;
 
 /// Most values that an instance is read with; real ones have at most about 100.
@@ -62,9 +62,10 @@ pub(super) struct Instances {
     values: Vec<Value>,
 }
 
+/// A template and its values.
 #[derive(Debug)]
-struct Instance {
-    plan: Arc<Plan>,
+pub(super) struct Instance {
+    pub(super) plan: Arc<Plan>,
     values: Range<usize>,
 }
 
@@ -224,6 +225,20 @@ impl Instances {
         text.unwrap_or(Text::Literal(""))
     }
 
+    /// The instance that all data of the record stand in; `None` when there is no single one.
+    pub(super) fn of_data(&self, chunk: &[u8]) -> Option<&Instance> {
+        let root = self.instances.last()?;
+        let instance = match root.plan.shape {
+            Shape::Own(_) => root,
+            Shape::Nested(step) => {
+                let step = root.plan.steps.get(usize::from(step))?;
+                self.instances.get(self.nested(chunk, root, step)?)?
+            }
+            Shape::Mixed => return None,
+        };
+        (instance.plan.id != 0 && matches!(instance.plan.shape, Shape::Own(_))).then_some(instance)
+    }
+
     /// Hands `take` every text of the record, in order.
     pub(super) fn each(&self, chunk: &[u8], take: &mut dyn FnMut(&Target, Text<'_>)) {
         if let Some(root) = self.instances.last() {
@@ -245,7 +260,12 @@ impl Instances {
     }
 
     /// The text of `step`'s element; `None` when the element is left out.
-    fn text<'a>(&'a self, chunk: &'a [u8], instance: &Instance, step: &'a Step) -> Option<Text<'a>> {
+    pub(super) fn text<'a>(
+        &'a self,
+        chunk: &'a [u8],
+        instance: &Instance,
+        step: &'a Step,
+    ) -> Option<Text<'a>> {
         let value = |number| self.value(chunk, instance, number);
         let left_out = step
             .depends

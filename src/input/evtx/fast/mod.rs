@@ -4,6 +4,7 @@
 mod cache;
 mod instance;
 mod plan;
+mod undecoded;
 mod value;
 
 use std::ops::Range;
@@ -15,6 +16,8 @@ use crate::time::Timestamp;
 
 use instance::{Instances, Text};
 use plan::{Origin, Target};
+
+pub use undecoded::{Held, Undecoded};
 
 /// The last FILETIME that is printed and read back as the time it is: 9999-12-30T21:59:59.9999999Z.
 const LAST_PRINTABLE: u64 = 2_650_466_807_999_999_999;
@@ -83,6 +86,11 @@ impl FastReader {
         }
         if !complete {
             return Answer::Wanted;
+        }
+        if let Some(undecoded) = Undecoded::new(&self.instances, chunk)
+            && !visitor.undecoded(&seen, &undecoded)
+        {
+            return Answer::Done;
         }
         self.decode(chunk);
         self.record.position = position;

@@ -34,6 +34,39 @@ pub(super) struct Plan {
     pub(super) complete: bool,
     /// The names that the template refers to, in order.
     pub(super) names: Vec<NameRef>,
+    /// Its number among the plans of one reader; 0 for one that serves once.
+    pub(super) id: u32,
+    /// Where the data of the event come from.
+    pub(super) shape: Shape,
+}
+
+/// Where a plan has the data of the event, as far as single ones can be had from it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// From these of its steps, in order.
+    Own(Vec<u16>),
+    /// From what is nested at this step.
+    Nested(u16),
+    /// From several places, or beside a rendered message.
+    #[default]
+    Mixed,
+}
+
+impl Shape {
+    fn of(steps: &[Step]) -> Option<Self> {
+        let mut data = Vec::new();
+        let mut nested = None;
+        for (number, step) in steps.iter().enumerate() {
+            let number = u16::try_from(number).ok()?;
+            match step.target {
+                Target::System(_) => {}
+                Target::Data(_) if nested.is_none() => data.push(number),
+                Target::Nested if nested.is_none() && data.is_empty() => nested = Some(number),
+                Target::Data(_) | Target::Nested | Target::Message => return Some(Self::Mixed),
+            }
+        }
+        Some(nested.map_or(Self::Own(data), Self::Nested))
+    }
 }
 
 /// One step of a plan.
@@ -190,6 +223,7 @@ impl<'a> Compiler<'a> {
             }
         }
         let whole = self.open.is_empty() && self.rooted && self.at <= self.end;
+        self.plan.shape = Shape::of(&self.plan.steps)?;
         (whole && (self.top != Place::Top || self.has_system)).then_some(self.plan)
     }
 
