@@ -6,6 +6,7 @@
 mod chart;
 mod coverage;
 mod detail;
+mod iocs;
 mod near;
 mod patterns;
 mod story;
@@ -21,8 +22,9 @@ use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Sup
 use chart::{Histogram, Lanes};
 use coverage::Coverage;
 use detail::Card;
+use iocs::Iocs;
 use near::Near;
-use patterns::{Indicator, Pattern, Technique};
+use patterns::{Pattern, Technique};
 pub use summary::{Files, not_covered, verdict};
 use summary::{SeverityCount, Summary};
 
@@ -33,7 +35,7 @@ const SCRIPT: &str = include_str!("../templates/report.js");
 const CHUNK: usize = 250;
 /// Rows of the list of findings, at most.
 const LIST_LIMIT: usize = 50_000;
-/// Rows of the tables of patterns and of indicators, at most.
+/// Rows of the table of patterns, at most.
 const PATTERN_LIMIT: usize = 500;
 /// Findings that are printed, at most: paper has to end.
 const PRINT_LIMIT: usize = 200;
@@ -81,7 +83,7 @@ struct Page<'a> {
     lanes: Option<Lanes>,
     groups: Limited<Pattern<'a>>,
     suppressed: Limited<&'a Suppressed>,
-    indicators: Limited<Indicator>,
+    iocs: Iocs,
     techniques: Vec<Technique>,
     list: Limited<Card<'a>>,
     cards: Limited<Card<'a>>,
@@ -106,7 +108,7 @@ impl<'a> Page<'a> {
             lanes: Lanes::of(outcome),
             groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
             suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
-            indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
+            iocs: Iocs::of(outcome),
             techniques: patterns::techniques(outcome),
             cards,
             list: Limited::of(ranked, LIST_LIMIT),
