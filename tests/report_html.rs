@@ -100,6 +100,7 @@ fn nothing_of_a_log_becomes_markup() {
         "text",
         "rect",
         "defs",
+        "pattern",
         "path",
         "circle",
         "g",

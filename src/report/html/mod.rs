@@ -3,6 +3,7 @@
 //! Text from a log reaches the page only through the template, whose every expression is escaped by [`super::escape::Html`]; style and script are this
 //! crate's own bytes, and the page's policy allows exactly their hashes.
 
+mod axis;
 mod chart;
 mod coverage;
 mod detail;
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::{subject, words};
 use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Suppressed, Vouched};
-use chart::{Histogram, Lanes};
+use chart::{Lanes, Timeline};
 use coverage::Coverage;
 use detail::Card;
 use iocs::Iocs;
@@ -79,7 +80,7 @@ struct Page<'a> {
     severities: Vec<SeverityCount>,
     top: Vec<Card<'a>>,
     coverage: Coverage<'a>,
-    histogram: Option<Histogram>,
+    timeline: Option<Timeline>,
     lanes: Option<Lanes>,
     groups: Limited<Pattern<'a>>,
     suppressed: Limited<&'a Suppressed>,
@@ -104,7 +105,7 @@ impl<'a> Page<'a> {
             severities: summary::severities(outcome),
             top: ranked.iter().take(5).copied().collect(),
             coverage: Coverage::of(outcome),
-            histogram: Histogram::of(outcome),
+            timeline: Timeline::of(outcome),
             lanes: Lanes::of(outcome),
             groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
             suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
