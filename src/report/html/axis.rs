@@ -196,7 +196,9 @@ fn part(width: i64, offset: i128, length: i128) -> i64 {
 
 /// The shortest round span, in ticks, that is no shorter than `ticks`.
 fn round(ticks: i128) -> i64 {
-    let minutes = [1, 5, 15, 60, 180, 360, 720, 1_440, 2_880, 10_080, 43_200, 525_600, 5_256_000];
+    let minutes = [
+        1, 5, 15, 60, 180, 360, 720, 1_440, 2_880, 4_320, 10_080, 20_160, 43_200, 129_600, 525_600, 5_256_000,
+    ];
     let longer = minutes.into_iter().map(|minutes| minutes * MINUTE).find(|step| i128::from(*step) >= ticks);
     longer.unwrap_or_else(|| i64::try_from(ticks).unwrap_or(i64::MAX))
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::axis::{Axis, Fold, duration, logged, time};
+use super::detail::short;
 use crate::finding::{Histogram, HostCoverage, Outcome, Severity};
 use crate::report::subject;
 use crate::report::words::moment;
@@ -209,7 +210,7 @@ fn lane(outcome: &Outcome, host: &str, y: i64, axis: &Axis) -> Lane {
     let marks: BTreeSet<(Severity, i64)> =
         own.clone().map(|finding| (finding.severity, axis.x(subject::finding_time(finding)))).collect();
     Lane {
-        host: host.to_owned(),
+        host: short(host),
         label: label(host),
         y,
         span: span.map(|(left, right)| (left, (right - left).max(2))),

@@ -8,7 +8,7 @@ use super::Limited;
 use crate::finding::story::{Count, Process};
 use crate::finding::{EvidenceEvent, Finding, Outcome, Scope, earliest};
 use crate::report::escape::{defanged, truncated};
-use crate::report::subject::Subject;
+use crate::report::subject::{Subject, joined};
 use crate::report::words::{moment, some_of};
 use crate::time::Timestamp;
 
@@ -137,11 +137,15 @@ impl Iocs {
 }
 
 fn ioc(value: &str, seen: &Seen<'_>) -> Ioc {
+    // Public goes without saying.
+    let scope = Scope::of(value).filter(|scope| *scope != Scope::Public);
+    let scope = scope.map(|scope| scope.as_str().replace('_', "-"));
     let known: Vec<String> = seen.known.iter().cloned().collect();
+    let known = some_of(&known, FACTS);
     let text = |time: Option<Timestamp>| time.map(moment).unwrap_or_default();
     Ioc {
         defanged: line(&defanged(value)),
-        known: line(&some_of(&known, FACTS)),
+        known: line(&joined(&known, ", ", &scope.unwrap_or_default())),
         hosts: seen.hosts.len(),
         findings: seen.findings.len(),
         first: text(seen.first),
@@ -215,9 +219,6 @@ impl<'a> Gathered<'a> {
         };
         let seen = self.seen(finding, kind, address.to_owned(), when);
         seen.known.extend(names.iter().filter(|name| !name.is_empty()).map(|name| defanged(name)));
-        // Public goes without saying.
-        let scope = Scope::of(address).filter(|scope| *scope != Scope::Public);
-        seen.known.extend(scope.map(|scope| scope.as_str().replace('_', "-")));
     }
 
     fn name(&mut self, finding: &'a Finding, name: String, when: Count) {
