@@ -117,6 +117,8 @@ fn nothing_of_a_log_becomes_markup() {
         "article",
         "code",
         "textarea",
+        "select",
+        "option",
         "button",
         "strong",
         "script",

@@ -1,8 +1,9 @@
 //! What the findings can be narrowed to without a script: one host, one rule. Hosts and rules go by numbers here, so no text of a log reaches the style.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::detail::Card;
 use crate::finding::{Finding, Outcome};
 
 /// Hosts that can be chosen one by one.
@@ -51,22 +52,46 @@ impl<'a> Facets<'a> {
         (self.hosts.mark(&finding.host), self.rules.mark(&finding.rule.id))
     }
 
-    /// The style rules that hide what was not chosen.
+    /// The style rules that hide what was not chosen. `:has` asks the small group of choices, not the page: a browser would search all of it, for each choice,
+    /// again and again while it loads.
     pub fn style(&self) -> String {
         let mut style = String::new();
         for (facet, name) in [(&self.hosts, "host"), (&self.rules, "rule")] {
             let marks = (0..facet.choices.len()).map(|at| at.to_string());
             let others = (facet.others > 0).then(|| OTHER.to_owned());
             for mark in marks.chain(others).filter(|_| facet.is_choice()) {
-                let chosen = format!("main:has(#only-{name} option[value=\"{mark}\"]:checked)");
+                let chosen = format!(".filters:has(#only-{name} option[value=\"{mark}\"]:checked)~.chunk");
                 // A String takes every write.
                 let _ = writeln!(
                     style,
-                    "{chosen} [data-{name}]:not([data-{name}=\"{mark}\"]),{chosen} .chunk:has([data-{name}]):not(:has([data-{name}=\"{mark}\"])){{display:none}}"
+                    "{chosen} [data-{name}]:not([data-{name}=\"{mark}\"]),{chosen}:not([data-{name}s~=\"{mark}\"]){{display:none}}"
                 );
             }
         }
         style
+    }
+}
+
+/// What a section's findings have: for each kind its marks, each once, with spaces between.
+pub struct Held {
+    /// Severities.
+    pub severities: String,
+    /// Marks of hosts.
+    pub hosts: String,
+    /// Marks of rules.
+    pub rules: String,
+}
+
+/// What the findings of `section` have.
+pub fn held(section: &[Card<'_>]) -> Held {
+    let words = |of: fn(&Card<'_>) -> String| {
+        let all: BTreeSet<String> = section.iter().map(of).collect();
+        all.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    Held {
+        severities: words(|card| card.severity().to_owned()),
+        hosts: words(|card| card.host_mark.clone()),
+        rules: words(|card| card.rule_mark.clone()),
     }
 }
 
