@@ -100,6 +100,7 @@ fn nothing_of_a_log_becomes_markup() {
         "text",
         "rect",
         "defs",
+        "pattern",
         "path",
         "circle",
         "g",
@@ -116,6 +117,8 @@ fn nothing_of_a_log_becomes_markup() {
         "article",
         "code",
         "textarea",
+        "select",
+        "option",
         "button",
         "strong",
         "script",
@@ -172,6 +175,70 @@ fn every_finding_is_there_with_its_facts() {
     ] {
         assert!(page.contains(fact), "{fact}");
     }
+}
+
+/// The lines of the textarea with that id.
+fn lines<'a>(page: &'a str, id: &str) -> Vec<&'a str> {
+    let area = between(page, &format!("id=\"{id}\">"), "</textarea>");
+    area.lines().filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn iocs_are_what_processes_reached_and_were_and_no_blocked_windows() {
+    use evql::finding::story::*;
+    let mut outcome = support::plain();
+    let destination = |ip: &str, inbound| Destination {
+        ip: ip.to_owned(),
+        inbound,
+        names: vec!["c2.example".to_owned()],
+        seen: Count { count: 400, first: Some(support::at(0)), last: Some(support::at(9_000)) },
+        ..Destination::default()
+    };
+    let reached = vec![
+        destination("198.51.100.99", false),
+        destination("10.1.2.3", false),
+        destination("::1", false),
+        destination("198.51.100.111", true),
+    ];
+    let connections =
+        Connections { destinations: Listed { total: 4, shown: reached }, ..Connections::default() };
+    outcome.findings[0].story = Ok(std::sync::Arc::new(Story { connections, ..Story::default() }));
+    let process = &mut outcome.findings[4].events[0].as_mut().expect("a start").document["process"];
+    process["executable"] = "C:\\Users\\Public\\mshta.exe".into();
+    process["hash"]["sha256"] = "aa".repeat(32).into();
+
+    let page = page(&outcome, 100);
+    let (plain, defanged) = (lines(&page, "iocs-plain"), lines(&page, "iocs-defanged"));
+    let expected = [
+        "198.51.100.99",
+        "203.0.113.2",
+        "203.0.113.3",
+        "203.0.113.4",
+        "203.0.113.6",
+        "203.0.113.8",
+        "cdn.evil-updates.example",
+        "http://update.example/a1.hta",
+        "http://update.example/a2.hta",
+        "http://update.example/a3.hta",
+        "http://update.example/a4.hta",
+        "http://update.example/a5.hta",
+        "http://update.example/a7.hta",
+        &"aa".repeat(32),
+    ];
+    assert_eq!(plain, expected);
+    assert_eq!(defanged.len(), plain.len());
+    assert!(defanged.contains(&"hxxp[://]update[.]example/a1[.]hta") && defanged[0] == "198[.]51[.]100[.]99");
+    // The hash of what Windows ships is shown, and said to be that; internal addresses are shown too.
+    let section = between(&page, "<section id=\"iocs\"", "</section>");
+    for shown in
+        ["10[.]1[.]2[.]3", &"0f".repeat(32), "a program of Windows under its own name", "c2[.]example"]
+    {
+        assert!(section.contains(shown), "{shown}");
+    }
+    assert!(
+        !section.contains("198[.]51[.]100[.]111"),
+        "an inbound connection's destination is the host itself"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::Limited;
 use crate::finding::{Histogram, HostCoverage, Need, Outcome, Presence};
 use crate::report::coverage;
-use crate::report::words::{counted, moment};
+use crate::report::words::counted;
 use crate::time::Timestamp;
 
 /// Cells of the table, at most: it has a column for each event that is needed.
@@ -46,7 +46,7 @@ pub struct Cell {
     pub count: u64,
     /// Whether the event is there, in words.
     pub state: String,
-    /// First and last record, and when there are none.
+    /// When there are none.
     pub lines: Vec<String>,
     /// The same, drawn; `None` where there is nothing to draw.
     pub strip: Option<Strip>,
@@ -100,8 +100,6 @@ fn cell(host: &HostCoverage, event_id: u32, logged: &Histogram) -> Cell {
     let Some(event) = host.events.get(&event_id) else {
         return Cell { count: 0, state: String::new(), lines: Vec::new(), strip: None };
     };
-    let seen =
-        event.first.zip(event.last).map(|(first, last)| format!("{} to {}", moment(first), moment(last)));
     let absent: Vec<String> =
         presence.periods().iter().map(|period| format!("absent {}", coverage::period(period))).collect();
     let more =
@@ -115,7 +113,7 @@ fn cell(host: &HostCoverage, event_id: u32, logged: &Histogram) -> Cell {
         .zip(host.last)
         .filter(|(first, last)| first < last)
         .map(|span| Strip { logged: path(logged, span), event: path(&event.histogram, span) });
-    Cell { count: event.count, state, lines: seen.into_iter().chain(absent).chain(more).collect(), strip }
+    Cell { count: event.count, state, lines: absent.into_iter().chain(more).collect(), strip }
 }
 
 /// The buckets as rectangles within `span`, those that touch joined.

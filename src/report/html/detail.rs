@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::facets::Facets;
 use super::story::StoryView;
 use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
-use crate::report::escape::{defanged, truncated};
+use crate::report::escape::{defanged, html, truncated};
 use crate::report::subject::{self, Subject};
 use crate::report::words::{moment, shape};
 
@@ -16,7 +17,7 @@ const FACT_LIMIT: usize = 2 * 1024;
 const LINE_LIMIT: usize = 400;
 
 /// A finding and its place in the page.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Card<'a> {
     /// The finding.
     pub finding: &'a Finding,
@@ -24,28 +25,68 @@ pub struct Card<'a> {
     pub rank: usize,
     /// Whether the page shows it in full.
     pub full: bool,
+    /// The mark of its host.
+    pub host_mark: String,
+    /// The mark of its rule.
+    pub rule_mark: String,
 }
 
-/// The findings, the worst first (severity, then risk), then in the outcome's order; the first `limit` of them in full.
-pub fn ranked(outcome: &Outcome, limit: usize) -> Vec<Card<'_>> {
+/// The findings, the worst first (severity, then risk), then in the outcome's order. In full are the first `limit` of them, as far as they fit into `bytes`
+/// bytes of page.
+pub fn ranked<'a>(outcome: &'a Outcome, facets: &Facets<'_>, limit: usize, bytes: usize) -> Vec<Card<'a>> {
     let mut findings: Vec<&Finding> = outcome.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.risk_score)));
-    findings
-        .into_iter()
-        .enumerate()
-        .map(|(rank, finding)| Card { finding, rank, full: rank < limit })
-        .collect()
+    let mut left = Some(bytes);
+    let card = |(rank, finding)| {
+        let (host_mark, rule_mark) = facets.marks(finding);
+        let mut card = Card { finding, rank, full: false, host_mark, rule_mark };
+        if rank < limit {
+            left = left.and_then(|left| left.checked_sub(card.weight()));
+            card.full = left.is_some();
+        }
+        card
+    };
+    findings.into_iter().enumerate().map(card).collect()
 }
 
 impl<'a> Card<'a> {
     /// A finding outside the page's order.
     pub fn aside(finding: &'a Finding) -> Self {
-        Self { finding, rank: usize::MAX, full: false }
+        let (host_mark, rule_mark) = (String::new(), String::new());
+        Self { finding, rank: usize::MAX, full: false, host_mark, rule_mark }
+    }
+
+    /// About how many bytes of page it takes in full.
+    fn weight(&self) -> usize {
+        const MARKUP: usize = 4_096;
+        const ROW: usize = 64;
+        let events = self.events().flatten().flat_map(|view| view.fields());
+        let facts = self.facts().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let rows = events.chain(facts).map(|(name, value)| ROW + html(&name).len() + html(&value).len());
+        let story = self.story().map_or(0, |view| view.texts().map(|text| 2 * ROW + html(&text).len()).sum());
+        MARKUP + rows.sum::<usize>() + story
+    }
+
+    /// About how many bytes of page its row takes.
+    pub fn row_weight(&self) -> usize {
+        const MARKUP: usize = 400;
+        let texts = [self.host(), self.user(), self.process(), self.command(), self.target()];
+        MARKUP + texts.iter().map(|text| html(text).len()).sum::<usize>()
     }
 
     /// Whether it is on paper too.
     pub fn printed(&self) -> bool {
-        self.rank < super::PRINT_LIMIT
+        self.rank < super::PRINTED_ROWS
+    }
+
+    /// Whether it is on paper in full.
+    pub fn printed_in_full(&self) -> bool {
+        self.rank < super::PRINTED_CARDS
+    }
+
+    /// Whether its story is on paper too.
+    pub fn printed_with_story(&self) -> bool {
+        self.rank < super::PRINTED_STORIES
     }
 
     /// The severity's word.
@@ -68,9 +109,27 @@ impl<'a> Card<'a> {
         subject::finding_time(self.finding).to_iso_millis()
     }
 
+    /// The host.
+    pub fn host(&self) -> String {
+        short(&self.finding.host)
+    }
+
     /// The user, or nothing.
     pub fn user(&self) -> String {
-        Subject::main(self.finding).map(Subject::user).unwrap_or_default()
+        Subject::main(self.finding).map(|subject| short(&subject.user())).unwrap_or_default()
+    }
+
+    /// What puts it where it stands, in a line: the two weightiest facts, or else the command line, which says more than that a thing is rare.
+    pub fn reason(&self) -> String {
+        let mut why: Vec<_> = self.finding.why.iter().filter(|reason| reason.weight >= 10).collect();
+        why.sort_by_key(|reason| std::cmp::Reverse(reason.weight));
+        let words: Vec<&str> = why.iter().take(2).map(|reason| reason.words.as_str()).collect();
+        if words.is_empty() { self.command() } else { short(&words.join(". ")) }
+    }
+
+    /// Its caveats.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.finding.notes.iter().map(|note| short(note))
     }
 
     /// The process's name, or a dash.

@@ -3,9 +3,12 @@
 //! Text from a log reaches the page only through the template, whose every expression is escaped by [`super::escape::Html`]; style and script are this
 //! crate's own bytes, and the page's policy allows exactly their hashes.
 
+mod axis;
 mod chart;
 mod coverage;
 mod detail;
+mod facets;
+mod iocs;
 mod near;
 mod patterns;
 mod story;
@@ -18,11 +21,13 @@ use sha2::{Digest, Sha256};
 
 use super::{subject, words};
 use crate::finding::{Damage, Outcome, RuleInfo, Run, Severity, SourceReport, Suppressed, Vouched};
-use chart::{Histogram, Lanes};
+use chart::{Lanes, Timeline};
 use coverage::Coverage;
 use detail::Card;
+use facets::Facets;
+use iocs::Iocs;
 use near::Near;
-use patterns::{Indicator, Pattern, Technique};
+use patterns::{Pattern, Technique};
 pub use summary::{Files, not_covered, verdict};
 use summary::{SeverityCount, Summary};
 
@@ -33,10 +38,20 @@ const SCRIPT: &str = include_str!("../templates/report.js");
 const CHUNK: usize = 250;
 /// Rows of the list of findings, at most.
 const LIST_LIMIT: usize = 50_000;
-/// Rows of the tables of patterns and of indicators, at most.
+/// Rows of the table of patterns, at most.
 const PATTERN_LIMIT: usize = 500;
-/// Findings that are printed, at most: paper has to end.
-const PRINT_LIMIT: usize = 200;
+/// Rows of the tables of evidence and of problems, at most.
+const INPUT_LIMIT: usize = 5_000;
+/// Bytes of page that findings in full take, about and at most; their list has as many again.
+const BYTES: usize = 20 << 20;
+/// Findings that are printed in the list, at most: paper has to end. The style cuts other tables at [`PRINTED_OTHERS`].
+const PRINTED_ROWS: usize = 200;
+/// Findings that are printed in full, at most.
+const PRINTED_CARDS: usize = 40;
+/// Findings that are printed with their story, at most.
+const PRINTED_STORIES: usize = 10;
+/// Rows of any other table that the style lets be printed.
+const PRINTED_OTHERS: usize = 100;
 
 /// How the page is written.
 #[derive(Debug, Clone)]
@@ -71,55 +86,56 @@ struct Page<'a> {
     outcome: &'a Outcome,
     run: &'a Run,
     policy: String,
-    style: &'static str,
+    style: String,
     script: &'static str,
     summary: Summary,
     severities: Vec<SeverityCount>,
     top: Vec<Card<'a>>,
     coverage: Coverage<'a>,
-    histogram: Option<Histogram>,
+    timeline: Option<Timeline>,
     lanes: Option<Lanes>,
     groups: Limited<Pattern<'a>>,
     suppressed: Limited<&'a Suppressed>,
-    indicators: Limited<Indicator>,
+    iocs: Iocs,
     techniques: Vec<Technique>,
+    facets: Facets<'a>,
     list: Limited<Card<'a>>,
     cards: Limited<Card<'a>>,
+    sources: Limited<&'a SourceReport>,
+    damages: Limited<&'a Damage>,
     near: Near<'a>,
 }
 
 impl<'a> Page<'a> {
     fn of(outcome: &'a Outcome, run: &'a Run, options: &HtmlOptions) -> Self {
-        let ranked = detail::ranked(outcome, options.detail_limit);
-        let cards = Limited::of(ranked.clone(), options.detail_limit);
+        let facets = Facets::of(outcome);
+        let ranked = detail::ranked(outcome, &facets, options.detail_limit, BYTES);
+        let full = ranked.iter().filter(|card| card.full).cloned().collect();
+        let cards = Limited { shown: full, total: ranked.len() };
+        let style = format!("{STYLE}{}", facets.style());
         Self {
             outcome,
             run,
-            policy: policy(),
-            style: STYLE,
+            policy: policy(&style),
+            style,
             script: SCRIPT,
             summary: Summary::of(outcome),
             severities: summary::severities(outcome),
-            top: ranked.iter().take(5).copied().collect(),
+            top: ranked.iter().take(5).cloned().collect(),
             coverage: Coverage::of(outcome),
-            histogram: Histogram::of(outcome),
+            timeline: Timeline::of(outcome),
             lanes: Lanes::of(outcome),
             groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
             suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
-            indicators: Limited::of(patterns::indicators(outcome), PATTERN_LIMIT),
+            iocs: Iocs::of(outcome),
             techniques: patterns::techniques(outcome),
             cards,
-            list: Limited::of(ranked, LIST_LIMIT),
+            list: listed(ranked),
+            facets,
+            sources: Limited::of(outcome.sources.iter().collect(), INPUT_LIMIT),
+            damages: Limited::of(outcome.damages.iter().collect(), INPUT_LIMIT),
             near: Near::of(outcome),
         }
-    }
-
-    fn source_chunks(&self) -> std::slice::Chunks<'a, SourceReport> {
-        self.outcome.sources.chunks(CHUNK)
-    }
-
-    fn damage_chunks(&self) -> std::slice::Chunks<'a, Damage> {
-        self.outcome.damages.chunks(CHUNK)
     }
 
     fn rules(&self) -> impl Iterator<Item = &'a RuleInfo> {
@@ -133,6 +149,14 @@ impl<'a> Page<'a> {
     fn clock_name(&self) -> &'static str {
         words::clock_name(self.outcome.clock)
     }
+}
+
+/// The first findings, at most [`LIST_LIMIT`], as far as their rows fit into [`BYTES`].
+fn listed(ranked: Vec<Card<'_>>) -> Limited<Card<'_>> {
+    let total = ranked.len();
+    let mut left = BYTES;
+    let fits = |card: &Card<'_>| left.checked_sub(card.row_weight()).map(|rest| left = rest).is_some();
+    Limited { shown: ranked.into_iter().take(LIST_LIMIT).take_while(fits).collect(), total }
 }
 
 /// The first of many, and how many there are: nothing is cut without saying so.
@@ -162,11 +186,11 @@ impl<T> Limited<T> {
 }
 
 /// The page's content security policy: nothing at all, but this very style and this very script.
-fn policy() -> String {
+fn policy(style: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())));
     format!(
         "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
+        hash(style),
         hash(SCRIPT)
     )
 }

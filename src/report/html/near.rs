@@ -1,6 +1,7 @@
 //! The page's near misses: how many of each kind, and those that are listed. It lays out; the scan judged.
 
 use super::Limited;
+use super::detail::short;
 use crate::finding::{EvidenceEvent, NearKind, NearMiss, Outcome};
 use crate::report::subject::{self, Subject, joined};
 use crate::report::words::{grouped, moment};
@@ -50,19 +51,24 @@ impl Row<'_> {
         self.miss.event().map(time).unwrap_or_default()
     }
 
+    /// The host.
+    pub fn host(&self) -> String {
+        short(&self.miss.nearly.host)
+    }
+
     /// The process.
     pub fn process(&self) -> String {
-        self.subject().map(Subject::process).unwrap_or_default()
+        self.subject().map(|subject| short(&subject.process())).unwrap_or_default()
     }
 
     /// The process's command line.
     pub fn command(&self) -> String {
-        self.subject().map(|subject| subject.text("process.command_line")).unwrap_or_default()
+        self.subject().map(|subject| short(&subject.text("process.command_line"))).unwrap_or_default()
     }
 
     /// What its event is and what it reached.
     pub fn deed(&self) -> String {
-        let deed = |event| joined(&subject::kind(event), ": ", &subject::target(event));
+        let deed = |event| short(&joined(&subject::kind(event), ": ", &subject::target(event)));
         self.miss.event().map(deed).unwrap_or_default()
     }
 

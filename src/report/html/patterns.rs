@@ -1,13 +1,12 @@
-//! What findings have in common: the same pattern on many hosts, techniques, addresses and names to look for. It judges none of them.
+//! What findings have in common: the same pattern on many hosts, the same technique. It judges none of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::detail::Card;
-use crate::finding::{EvidenceEvent, Group, Outcome, RuleInfo, Scope, Severity};
+use crate::finding::{Group, Outcome, RuleInfo, Severity};
 use crate::report::escape::{defanged, truncated};
 use crate::report::subject;
 use crate::report::words::{moment, some_of};
-use crate::time::Timestamp;
 
 /// Hosts named in a row.
 const HOSTS_NAMED: usize = 6;
@@ -92,54 +91,6 @@ pub fn techniques(outcome: &Outcome) -> Vec<Technique> {
         hosts: hosts.into_iter().collect::<BTreeSet<_>>().len(),
     };
     seen.into_iter().map(row).collect()
-}
-
-/// An address or a name that a flagged process reached or asked for.
-pub struct Indicator {
-    /// `ip` or `domain`.
-    pub kind: &'static str,
-    /// As the log has it.
-    pub value: String,
-    /// For mail and chat.
-    pub defanged: String,
-    /// The address's scope; empty for a name.
-    pub scope: &'static str,
-    /// On how many hosts.
-    pub hosts: usize,
-    /// First and last UtcTime.
-    pub first: String,
-    /// See `first`.
-    pub last: String,
-}
-
-/// The indicators by kind and value; loopback is none.
-pub fn indicators(outcome: &Outcome) -> Vec<Indicator> {
-    let mut seen: BTreeMap<(&'static str, String), Vec<&EvidenceEvent>> = BTreeMap::new();
-    for event in outcome.findings.iter().flat_map(|finding| finding.present()) {
-        for (kind, path) in
-            [("ip", "destination.ip"), ("domain", "destination.domain"), ("domain", "dns.question.name")]
-        {
-            let value = event.text(path);
-            if !value.is_empty() && Scope::of(&value) != Some(Scope::Loopback) {
-                seen.entry((kind, line(&value))).or_default().push(event);
-            }
-        }
-    }
-    seen.into_iter().map(|((kind, value), events)| indicator(kind, value, &events)).collect()
-}
-
-fn indicator(kind: &'static str, value: String, events: &[&EvidenceEvent]) -> Indicator {
-    let times = || events.iter().map(|event| event.timestamp);
-    let text = |time: Option<Timestamp>| time.map(moment).unwrap_or_default();
-    Indicator {
-        kind,
-        defanged: defanged(&value),
-        scope: Scope::of(&value).map_or("", Scope::as_str),
-        hosts: events.iter().map(|event| event.computer.as_str()).collect::<BTreeSet<_>>().len(),
-        first: text(times().min()),
-        last: text(times().max()),
-        value,
-    }
 }
 
 fn line(text: &str) -> String {

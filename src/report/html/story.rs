@@ -63,6 +63,16 @@ impl<'a> StoryView<'a> {
         if parts.is_empty() { "nothing else is logged".to_owned() } else { parts.join(", ") }
     }
 
+    /// All its texts, as the page shows them.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        let tree = self.tree.iter().flat_map(|node| [node.name(), node.facts(), node.command()]);
+        let reached = self.destinations().iter().flat_map(|to| [place_of(to), names(to)]);
+        let asked = self.queries().iter().flat_map(|query| [short(&query.name), answers(query)]);
+        let done =
+            self.activities().iter().flat_map(|activity| touched(activity).0).map(|(target, _)| target);
+        tree.chain(reached).chain(asked).chain(done)
+    }
+
     /// How many lists are open behind the tree's last process.
     pub fn open(&self) -> usize {
         self.tree.last().map_or(0, |node| node.level)

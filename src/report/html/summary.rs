@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Outcome, Severity, SourceReport, Status};
+use super::detail::short;
+use crate::finding::{Outcome, Presence, Scope, Severity, SourceReport, Status};
 use crate::report::coverage;
 use crate::report::escape::defanged;
 use crate::report::subject::{self, Subject};
@@ -10,7 +11,7 @@ use crate::report::words::{clock_name, counted, grouped, moment, some_of};
 use crate::time::Timestamp;
 
 /// Names in a list of page one.
-const TALLY_LIMIT: usize = 8;
+const TALLY_LIMIT: usize = 5;
 
 /// What a lead reads in half a minute.
 pub struct Summary {
@@ -48,8 +49,15 @@ pub struct Tally {
     pub unit: &'static str,
     /// Name and count, most first.
     pub rows: Vec<(String, String)>,
+    /// How many names there are.
+    pub total: usize,
+}
+
+impl Tally {
     /// How many names are not shown.
-    pub more: usize,
+    pub fn more(&self) -> usize {
+        self.total.saturating_sub(self.rows.len())
+    }
 }
 
 /// How many findings have a severity.
@@ -174,8 +182,12 @@ fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
     let lost = outcome.damages.iter().filter(|damage| damage.lost).count();
     let tile = |label, value, note| Tile { label, value, note };
     vec![
-        tile("Findings", grouped(outcome.findings.len()), String::new()),
-        tile("Hosts touched", grouped(touched), format!("of {} seen", grouped(outcome.hosts.len()))),
+        tile(
+            "Hosts with findings",
+            grouped(touched),
+            format!("of {} seen", grouped(outcome.hosts.len().max(touched))),
+        ),
+        tile("Hosts not fully covered", grouped(blind(outcome)), "lack an event the rules need".to_owned()),
         tile(
             "Sysmon records",
             grouped(sum(outcome, |source| source.sysmon_records)),
@@ -194,6 +206,12 @@ fn tiles(outcome: &Outcome, touched: usize) -> Vec<Tile> {
     ]
 }
 
+/// How many hosts lack an event that the rules need, always or for a time.
+fn blind(outcome: &Outcome) -> usize {
+    let lacks = |presence: &Presence| *presence != Presence::Present;
+    outcome.hosts.iter().filter(|host| host.presence.values().any(lacks)).count()
+}
+
 fn tallies(outcome: &Outcome) -> [Tally; 3] {
     let hosts = outcome.findings.iter().map(|finding| (finding.host.clone(), finding.id.clone()));
     let user = |finding| Subject::main(finding).map(Subject::user).filter(|user| !user.is_empty());
@@ -205,10 +223,12 @@ fn tallies(outcome: &Outcome) -> [Tally; 3] {
     ]
 }
 
+/// What findings' own events reached or asked for, without the host itself.
 fn destinations(outcome: &Outcome) -> Vec<(String, String)> {
     let events = outcome.findings.iter().flat_map(|finding| finding.present());
     events
         .filter(|event| subject::is_network(event))
+        .filter(|event| Scope::of(&event.text("destination.ip")) != Some(Scope::Loopback))
         .map(|event| (defanged(&subject::target(event)), event.computer.clone()))
         .filter(|(target, _)| !target.is_empty())
         .collect()
@@ -222,15 +242,15 @@ fn tally(
 ) -> Tally {
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, counted) in pairs {
-        seen.entry(name).or_default().insert(counted);
+        seen.entry(short(&name)).or_default().insert(counted);
     }
     let mut rows: Vec<(String, usize)> =
         seen.into_iter().map(|(name, counted)| (name, counted.len())).collect();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let more = rows.len().saturating_sub(TALLY_LIMIT);
+    let total = rows.len();
     rows.truncate(TALLY_LIMIT);
     let rows = rows.into_iter().map(|(name, count)| (name, grouped(count))).collect();
-    Tally { title, unit, rows, more }
+    Tally { title, unit, rows, total }
 }
 
 /// What the findings cannot tell of, one sentence each. Names of hosts stand in it as the log has them.

@@ -56,13 +56,34 @@
     });
   });
 
+  // Pages from file:// may have no clipboard: then what is selected is copied.
+  const copy = (button, text, select) => {
+    const done = () => (button.textContent = "Copied");
+    const old = () => { select(); if (document.execCommand("copy")) done(); };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, old);
+    else old();
+  };
   document.querySelectorAll("[data-copy]").forEach((button) => {
-    button.addEventListener("click", () => {
-      const area = document.getElementById(button.dataset.copy);
-      area.select();
-      const done = () => (button.textContent = "Copied");
-      if (navigator.clipboard) navigator.clipboard.writeText(area.value).then(done, () => document.execCommand("copy"));
-      else if (document.execCommand("copy")) done();
-    });
+    const area = document.getElementById(button.dataset.copy);
+    button.addEventListener("click", () => copy(button, area.value, () => area.select()));
+  });
+
+  const line = (node) => node.textContent.replace(/\s+/g, " ").trim();
+  const ticket = (card) => [
+    ...card.querySelectorAll(":scope > header > .sev, :scope > header > h3, :scope > .plain > li"),
+  ].map(line).concat(
+    line(card.querySelector("header time")),
+    [...card.querySelectorAll(":scope > .facts > div")].map((fact) => `${line(fact.children[0])}: ${line(fact.children[1])}`),
+    [...card.querySelectorAll(".events tbody tr")].map((row) => [...row.cells].map(line).join("  ")),
+    card.id,
+  ).join("\n");
+  cards.forEach((card) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${card.id} as text`);
+    card.querySelector("header .meta").append(" ", button);
+    const select = () => getSelection().selectAllChildren(card);
+    button.addEventListener("click", () => copy(button, ticket(card), select));
   });
 })();
