@@ -288,7 +288,7 @@ pub struct CaseArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum FormatChoice {
-    /// findings.csv, timeline.csv, near_misses.csv, evidence.csv, problems.csv and coverage.csv.
+    /// findings.csv, suppressed.csv, timeline.csv, near_misses.csv, evidence.csv, problems.csv and coverage.csv.
     Csv,
     /// findings.jsonl.
     Jsonl,

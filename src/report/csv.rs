@@ -32,6 +32,21 @@ pub fn write_findings(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
     table.finish()
 }
 
+/// Writes `suppressed.csv`: one row per finding that an allow-list set aside, after the entry that did it. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_suppressed(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let header = [names(findings::ALLOW_COLUMNS), names(findings::COLUMNS)].concat();
+    let mut table = Table::new(header, options, out)?;
+    for suppressed in &outcome.suppressed {
+        let row = findings::Row::suppressed(&suppressed.finding);
+        let entry = findings::ALLOW_COLUMNS.iter().map(|column| (column.fill)(&suppressed.entry));
+        table.row(entry.chain(findings::COLUMNS.iter().map(|column| (column.fill)(&row))))?;
+    }
+    table.finish()
+}
+
 /// Writes `timeline.csv`: one row per finding and event, by (datetime, host, record id). Returns how many cells were disarmed.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ use html::HtmlOptions;
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// `findings.csv`, `timeline.csv`, `near_misses.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
+    /// `findings.csv`, `suppressed.csv`, `timeline.csv`, `near_misses.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
     Csv,
     /// `findings.jsonl`.
     Jsonl,
@@ -59,6 +59,7 @@ impl Format {
         match self {
             Self::Csv => &[
                 "findings.csv",
+                "suppressed.csv",
                 "timeline.csv",
                 "near_misses.csv",
                 "evidence.csv",
@@ -110,6 +111,7 @@ fn write_file(
 ) -> io::Result<u64> {
     match name {
         "findings.csv" => csv::write_findings(outcome, options.csv, out),
+        "suppressed.csv" => csv::write_suppressed(outcome, options.csv, out),
         "timeline.csv" => csv::write_timeline(outcome, options.csv, out),
         "near_misses.csv" => csv::write_near_misses(outcome, options.csv, out),
         "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
