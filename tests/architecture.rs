@@ -38,7 +38,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ipnet", &["eql", "report"]),
     ("jiff", &["time"]),
     ("lzma_rust2", &["input"]),
-    ("psl", &["sysmon"]),
+    ("psl", &["report", "sysmon"]),
     ("quick_xml", &["input"]),
     ("rayon", &["scan"]),
     ("regex", &["eql"]),

@@ -238,7 +238,7 @@ pub struct ScanArgs {
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// What to write.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [FormatChoice::Csv, FormatChoice::Jsonl, FormatChoice::Timesketch, FormatChoice::Html], value_name = "FORMATS")]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [FormatChoice::Csv, FormatChoice::Jsonl, FormatChoice::Timesketch, FormatChoice::Html, FormatChoice::Iocs], value_name = "FORMATS")]
     pub format: Vec<FormatChoice>,
     /// Overwrite outputs that are there already.
     #[arg(long)]
@@ -296,6 +296,8 @@ pub enum FormatChoice {
     Timesketch,
     /// report.html.
     Html,
+    /// iocs.csv, and iocs.txt to paste into a mail: addresses, names, URLs, hashes and paths to look for elsewhere.
+    Iocs,
 }
 
 #[derive(Debug, Args)]

@@ -128,6 +128,7 @@ fn formats(choices: &[FormatChoice]) -> Vec<Format> {
             FormatChoice::Jsonl => Format::Jsonl,
             FormatChoice::Timesketch => Format::Timesketch,
             FormatChoice::Html => Format::Html,
+            FormatChoice::Iocs => Format::Iocs,
         };
         if !formats.contains(&format) {
             formats.push(format);

@@ -7,6 +7,7 @@ pub mod escape;
 pub mod findings;
 mod folder;
 pub mod html;
+pub mod iocs;
 pub mod jsonl;
 pub mod near;
 pub mod run;
@@ -38,11 +39,13 @@ pub enum Format {
     Html,
     /// `timeline.jsonl`, which Timesketch imports without loss.
     Timesketch,
+    /// `iocs.csv`, `iocs.txt`; as a stream: `iocs.csv`.
+    Iocs,
 }
 
 impl Format {
     /// Every format, in the order files are written.
-    pub const ALL: [Self; 4] = [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Html];
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Iocs, Self::Html];
 
     /// The word used on the command line.
     pub fn as_str(self) -> &'static str {
@@ -51,6 +54,7 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Html => "html",
             Self::Timesketch => "timesketch",
+            Self::Iocs => "iocs",
         }
     }
 
@@ -69,6 +73,7 @@ impl Format {
             Self::Jsonl => &["findings.jsonl"],
             Self::Html => &["report.html"],
             Self::Timesketch => &["timeline.jsonl"],
+            Self::Iocs => &["iocs.csv", "iocs.txt"],
         }
     }
 }
@@ -117,6 +122,8 @@ fn write_file(
         "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
         "problems.csv" => csv::write_problems(outcome, options.csv, out),
         "coverage.csv" => csv::write_coverage(outcome, options.csv, out),
+        "iocs.csv" => csv::write_iocs(outcome, options.csv, out),
+        "iocs.txt" => iocs::write_text(outcome, out).map(|()| 0),
         "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
         "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
         _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),
