@@ -298,6 +298,10 @@ pub enum FormatChoice {
     Html,
     /// iocs.csv, and iocs.txt to paste into a mail: addresses, names, URLs, hashes and paths to look for elsewhere.
     Iocs,
+    /// signals.ndjson: alerts as Elastic's detection engine keeps them, for Elasticsearch and what reads its documents.
+    Ecs,
+    /// navigator.json: a layer of the ATT&CK Navigator, techniques scored by findings.
+    Navigator,
 }
 
 #[derive(Debug, Args)]

@@ -129,6 +129,8 @@ fn formats(choices: &[FormatChoice]) -> Vec<Format> {
             FormatChoice::Timesketch => Format::Timesketch,
             FormatChoice::Html => Format::Html,
             FormatChoice::Iocs => Format::Iocs,
+            FormatChoice::Ecs => Format::Ecs,
+            FormatChoice::Navigator => Format::Navigator,
         };
         if !formats.contains(&format) {
             formats.push(format);

@@ -9,8 +9,10 @@ mod folder;
 pub mod html;
 pub mod iocs;
 pub mod jsonl;
+pub mod navigator;
 pub mod near;
 pub mod run;
+pub mod signals;
 pub mod story;
 pub mod subject;
 pub mod timeline;
@@ -39,13 +41,18 @@ pub enum Format {
     Html,
     /// `timeline.jsonl`, which Timesketch imports without loss.
     Timesketch,
+    /// `signals.ndjson`, alerts as Elastic's detection engine keeps them.
+    Ecs,
+    /// `navigator.json`, a layer of the ATT&CK Navigator.
+    Navigator,
     /// `iocs.csv`, `iocs.txt`; as a stream: `iocs.csv`.
     Iocs,
 }
 
 impl Format {
     /// Every format, in the order files are written.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Iocs, Self::Html];
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Iocs, Self::Ecs, Self::Navigator, Self::Html];
 
     /// The word used on the command line.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +62,8 @@ impl Format {
             Self::Html => "html",
             Self::Timesketch => "timesketch",
             Self::Iocs => "iocs",
+            Self::Ecs => "ecs",
+            Self::Navigator => "navigator",
         }
     }
 
@@ -74,6 +83,8 @@ impl Format {
             Self::Html => &["report.html"],
             Self::Timesketch => &["timeline.jsonl"],
             Self::Iocs => &["iocs.csv", "iocs.txt"],
+            Self::Ecs => &["signals.ndjson"],
+            Self::Navigator => &["navigator.json"],
         }
     }
 }
@@ -124,6 +135,8 @@ fn write_file(
         "coverage.csv" => csv::write_coverage(outcome, options.csv, out),
         "iocs.csv" => csv::write_iocs(outcome, options.csv, out),
         "iocs.txt" => iocs::write_text(outcome, out).map(|()| 0),
+        "signals.ndjson" => signals::write_signals(outcome, out).map(|()| 0),
+        "navigator.json" => navigator::write_layer(outcome, out).map(|()| 0),
         "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
         "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
         _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),
