@@ -44,7 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("regex", &["eql"]),
     ("rpassword", &["cli"]),
     ("sevenz_rust2", &["input"]),
-    ("sha1", &["input", "sysmon"]),
+    ("sha1", &["input", "report", "sysmon"]),
     ("sha2", &["hash", "input", "report", "scan"]),
     ("tar", &["input"]),
     ("tempfile", &["cli", "input", "report"]),

@@ -284,6 +284,24 @@ pub struct CaseArgs {
     /// The number of a piece of evidence; repeatable.
     #[arg(long = "evidence-id", value_name = "ID")]
     pub evidence_ids: Vec<String>,
+    /// With whom the results may be shared, by the Traffic Light Protocol 2.0.
+    #[arg(long, value_enum, value_name = "LABEL")]
+    pub tlp: Option<TlpChoice>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum TlpChoice {
+    /// With everybody.
+    Clear,
+    /// Within the community, not in public.
+    Green,
+    /// With those who need to know, clients included.
+    Amber,
+    /// With those who need to know in the recipient's own organization.
+    #[value(name = "amber+strict")]
+    AmberStrict,
+    /// With nobody beyond the recipients.
+    Red,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
@@ -302,6 +320,8 @@ pub enum FormatChoice {
     Ecs,
     /// navigator.json: a layer of the ATT&CK Navigator, techniques scored by findings.
     Navigator,
+    /// bundle.json: STIX 2.1, what was observed and of which rule it is a sighting.
+    Stix,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use evql::error::{Error, Result};
-use evql::finding::{Case, Outcome, Run};
+use evql::finding::{Case, Outcome, Run, Tlp};
 use evql::hash::sha256_of_file;
 use evql::report::csv::CsvOptions;
 use evql::report::html::HtmlOptions;
@@ -13,7 +13,7 @@ use evql::scan::{ScanOptions, scan, suppress};
 use evql::time::Timestamp;
 
 use super::allow;
-use super::args::{CaseArgs, FormatChoice, ScanArgs};
+use super::args::{CaseArgs, FormatChoice, ScanArgs, TlpChoice};
 use super::rules::load;
 use super::setup::{Evidence, clock, interrupt};
 use super::summary;
@@ -67,7 +67,14 @@ pub fn run(args: &ScanArgs, terminal: Terminal) -> Answer {
 
 /// What the run was, now that it ends with `exit`.
 fn record(args: &ScanArgs, started: Timestamp, threads: usize, exit: Exit) -> Run {
-    let CaseArgs { id, examiner, organization, evidence_ids } = args.case.clone();
+    let CaseArgs { id, examiner, organization, evidence_ids, tlp } = args.case.clone();
+    let tlp = tlp.map(|choice| match choice {
+        TlpChoice::Clear => Tlp::Clear,
+        TlpChoice::Green => Tlp::Green,
+        TlpChoice::Amber => Tlp::Amber,
+        TlpChoice::AmberStrict => Tlp::AmberStrict,
+        TlpChoice::Red => Tlp::Red,
+    });
     Run {
         version: env!("CARGO_PKG_VERSION").into(),
         executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
@@ -80,7 +87,7 @@ fn record(args: &ScanArgs, started: Timestamp, threads: usize, exit: Exit) -> Ru
         ended: Timestamp::now(),
         threads,
         exit_code: exit as u8,
-        case: Case { id, examiner, organization, evidence_ids },
+        case: Case { id, examiner, organization, evidence_ids, tlp },
     }
 }
 
@@ -131,6 +138,7 @@ fn formats(choices: &[FormatChoice]) -> Vec<Format> {
             FormatChoice::Iocs => Format::Iocs,
             FormatChoice::Ecs => Format::Ecs,
             FormatChoice::Navigator => Format::Navigator,
+            FormatChoice::Stix => Format::Stix,
         };
         if !formats.contains(&format) {
             formats.push(format);

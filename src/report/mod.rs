@@ -13,6 +13,7 @@ pub mod navigator;
 pub mod near;
 pub mod run;
 pub mod signals;
+pub mod stix;
 pub mod story;
 pub mod subject;
 pub mod timeline;
@@ -45,14 +46,24 @@ pub enum Format {
     Ecs,
     /// `navigator.json`, a layer of the ATT&CK Navigator.
     Navigator,
+    /// `bundle.json`, STIX 2.1.
+    Stix,
     /// `iocs.csv`, `iocs.txt`; as a stream: `iocs.csv`.
     Iocs,
 }
 
 impl Format {
     /// Every format, in the order files are written.
-    pub const ALL: [Self; 7] =
-        [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Iocs, Self::Ecs, Self::Navigator, Self::Html];
+    pub const ALL: [Self; 8] = [
+        Self::Csv,
+        Self::Jsonl,
+        Self::Timesketch,
+        Self::Iocs,
+        Self::Ecs,
+        Self::Navigator,
+        Self::Stix,
+        Self::Html,
+    ];
 
     /// The word used on the command line.
     pub fn as_str(self) -> &'static str {
@@ -63,6 +74,7 @@ impl Format {
             Self::Timesketch => "timesketch",
             Self::Iocs => "iocs",
             Self::Ecs => "ecs",
+            Self::Stix => "stix",
             Self::Navigator => "navigator",
         }
     }
@@ -84,6 +96,7 @@ impl Format {
             Self::Timesketch => &["timeline.jsonl"],
             Self::Iocs => &["iocs.csv", "iocs.txt"],
             Self::Ecs => &["signals.ndjson"],
+            Self::Stix => &["bundle.json"],
             Self::Navigator => &["navigator.json"],
         }
     }
@@ -137,6 +150,7 @@ fn write_file(
         "iocs.txt" => iocs::write_text(outcome, out).map(|()| 0),
         "signals.ndjson" => signals::write_signals(outcome, out).map(|()| 0),
         "navigator.json" => navigator::write_layer(outcome, out).map(|()| 0),
+        "bundle.json" => stix::write_bundle(outcome, run, out).map(|()| 0),
         "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
         "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
         _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),

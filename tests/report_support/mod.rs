@@ -402,6 +402,7 @@ pub fn hostile_run() -> Run {
             examiner: ATTACKS.concat(),
             organization: ATTACKS.concat(),
             evidence_ids: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(),
+            tlp: Some(Tlp::AmberStrict),
         },
         ..run()
     }
