@@ -73,7 +73,7 @@ def check_layer(folder, findings):
     # The loader keeps silent about what it skips, so that everything must be there again.
     given = json.loads((folder / "navigator.json").read_text(encoding="utf-8"))
     kept = layer.to_dict()
-    for one, again in zip(given["techniques"], kept["techniques"], strict=True):
+    for one, again in zip(given["techniques"], kept.get("techniques", []), strict=True):
         for key in ("techniqueID", "score", "comment", "enabled", "metadata"):
             check(again[key] == one[key], f"{key} of {one['techniqueID']}")
     scores = collections.Counter()
