@@ -22,7 +22,7 @@ pub use coverage::{
 pub use histogram::Histogram;
 pub use judgement::{Group, Prevalence, Reason};
 pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
-pub use run::{Case, Run};
+pub use run::{Case, Run, Tlp};
 pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
 pub use story::{ExcludedName, Listed, Story, Untold};
@@ -167,8 +167,22 @@ impl Finding {
 
     /// Its caveats, in the words used in outputs; a word can come more than once.
     pub fn flags(&self) -> impl Iterator<Item = &'static str> {
-        let own = self.excluded_name.iter().map(|_| story::RESOLVED_FROM_EXCLUDED_NAME);
-        self.present().flat_map(|event| event.evidence.flags()).chain(own)
+        self.present().flat_map(|event| event.evidence.flags()).chain(self.own_flags())
+    }
+
+    /// Its caveats that are not those of one event.
+    pub fn own_flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.excluded_name.is_some(), story::RESOLVED_FROM_EXCLUDED_NAME),
+            (self.clocks_disagree(), "clocks_disagree"),
+        ];
+        flags.into_iter().filter_map(|(set, word)| set.then_some(word))
+    }
+
+    /// Whether TimeCreated has its events in sequence order and UtcTime has not, as it happens with Sysmon's network events.
+    fn clocks_disagree(&self) -> bool {
+        let in_order = |time: fn(&EvidenceEvent) -> Timestamp| self.present().map(time).is_sorted();
+        in_order(|event| event.created) && !in_order(|event| event.timestamp.truncated_to_millis())
     }
 
     /// The first value at the dotted ECS `path` that any of the events has, in order.

@@ -58,7 +58,8 @@ fn headers_are_a_contract_that_schema_numbers() {
          current_directory,original_file_name,name_mismatch,company,sha256,parent_image,parent_command_line,ancestry,start_time,\
          start_created,first_net_time,last_net_time,clock,delta_ms,net_count,dst_count,dst_list,dst_first,dst_port_first,dst_scope,\
          dns_names,rule_id,rule_version,rule_name,attack,tactic,why,flags,event_ids,record_ids,channel,source_file,source_sha256,copies,\
-         triage_note,base_severity,base_risk,hosts_process,hosts_destination,hosts_command,hosts_sha256,hosts_pattern,command_shape,end_time,schema"
+         triage_note,base_severity,base_risk,hosts_process,hosts_destination,hosts_command,hosts_sha256,hosts_pattern,command_shape,end_time,\
+         confidence,start_record_id,net_record_ids,schema"
     );
     assert_eq!(rows.len(), support::plain().findings.len());
     assert!(rows.iter().all(|row| row.last().map(String::as_str) == Some("1")));
@@ -120,7 +121,12 @@ fn hostile_cells_stay_cells() {
     let (header, rows) = parsed(&bytes);
     let near = outcome.near.listed.iter().map(|miss| &miss.nearly);
     let events = outcome.findings.iter().chain(near).map(|finding| finding.present().count());
-    assert_eq!(rows.len(), events.sum::<usize>());
+    let stories = outcome.findings.iter().filter(|finding| finding.story.is_ok()).count();
+    assert_eq!(
+        rows.len(),
+        events.sum::<usize>() + 3 * stories,
+        "an ancestor, a child and a context row beside the evidence"
+    );
     assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), rows.len() + 1, "one line per row");
     for cell in rows.iter().flatten() {
         assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']), "{cell}");
@@ -144,6 +150,53 @@ fn hostile_cells_stay_cells() {
         neutralised,
         "every disarmed cell is its raw self after a quote, and counted"
     );
+}
+
+#[test]
+fn what_was_set_aside_never_passes_for_a_finding() {
+    let outcome = support::hostile();
+    let mut bytes = Vec::new();
+    let neutralised =
+        evql::report::csv::write_suppressed(&outcome, CsvOptions::default(), &mut bytes).expect("written");
+    let (header, rows) = parsed(&bytes);
+    let (of_findings, _) = parsed(&findings(&outcome));
+    assert_eq!(header[..4], ["allow_id", "allow_reason", "allow_author", "allow_expires"]);
+    assert_eq!(header[4..], of_findings, "otherwise a finding's columns");
+    assert_eq!(rows.len(), outcome.suppressed.len());
+    assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), rows.len() + 1, "one line per row");
+    let row = &rows[0];
+    assert_eq!(column(&header, row, "status"), "suppressed");
+    let set_aside = &outcome.suppressed[0];
+    assert_eq!(column(&header, row, "finding_id"), set_aside.finding.id);
+    assert!(!findings(&outcome).windows(32).any(|part| part == set_aside.finding.id.as_bytes()));
+    assert!(column(&header, row, "allow_reason").starts_with("<script>"), "the entry's reason");
+    assert!(rows.iter().flatten().all(|cell| !cell.starts_with(['=', '+', '-', '@'])));
+    let disarmed = rows.iter().flatten().filter(|cell| cell.starts_with('\''));
+    assert_eq!(disarmed.count() as u64, neutralised);
+}
+
+#[test]
+fn confidence_is_of_the_data_and_flags_say_what_is_wrong_with_it() {
+    let mut outcome = support::plain();
+    outcome.findings.truncate(3);
+    let [clean, noted, recovered] = &mut outcome.findings[..] else { panic!("three findings") };
+    clean.notes.clear();
+    noted.notes = vec!["Something must be known".to_owned()];
+    let events: Vec<_> = noted.events.iter_mut().flatten().collect();
+    let [start, connection] = &events[..] else { panic!("two events") };
+    assert!(start.created < connection.created);
+    let start_time = start.timestamp;
+    let connection = events.into_iter().nth(1).expect("a connection");
+    connection.timestamp = start_time.plus_ticks(-10_000);
+    for event in recovered.events.iter_mut().flatten() {
+        event.evidence.recovered = true;
+    }
+    let (header, rows) = parsed(&findings(&outcome));
+    let cells = |name: &str| -> Vec<&str> { rows.iter().map(|row| column(&header, row, name)).collect() };
+    assert_eq!(cells("confidence"), ["high", "medium", "low"]);
+    assert_eq!(cells("flags"), ["", "clocks_disagree", "recovered"]);
+    assert_eq!(cells("start_record_id"), ["16003", "16006", "16009"]);
+    assert_eq!(cells("net_record_ids"), ["16004", "16007", "16010"]);
 }
 
 #[test]

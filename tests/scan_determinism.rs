@@ -9,8 +9,10 @@ use common::{Ran, at, evql, findings, samples, tree};
 use serde_json::Value;
 
 /// Outputs that say nothing of the run itself.
-const STABLE: [&str; 7] = [
+const STABLE: [&str; 9] = [
     "findings.csv",
+    "iocs.csv",
+    "iocs.txt",
     "timeline.csv",
     "near_misses.csv",
     "findings.jsonl",

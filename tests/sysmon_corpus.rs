@@ -96,7 +96,7 @@ fn fields_and_documents_agree_on_every_record() {
             assert_eq!(
                 read,
                 written,
-                "{} of event {} record {}",
+                "{} of event {} record {:?}",
                 field.path,
                 event.event_id(),
                 event.record_id()
@@ -116,8 +116,8 @@ fn no_record_is_lost_and_all_look_sound() {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for event in &events {
             *counts.entry(event.event_id().to_string()).or_default() += 1;
-            assert_eq!(event.problems(), Vec::<String>::new(), "{file} record {}", event.record_id());
-            assert!(event.utc_time().is_some(), "{file} record {}", event.record_id());
+            assert_eq!(event.problems(), Vec::<String>::new(), "{file} record {:?}", event.record_id());
+            assert!(event.utc_time().is_some(), "{file} record {:?}", event.record_id());
         }
         for (id, expected) in entry["sysmon_1_3_22"].as_object().expect("counts") {
             assert_eq!(

@@ -269,7 +269,7 @@ pub struct ReportArgs {
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// What to write.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [FormatChoice::Csv, FormatChoice::Jsonl, FormatChoice::Timesketch, FormatChoice::Html], value_name = "FORMATS")]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [FormatChoice::Csv, FormatChoice::Jsonl, FormatChoice::Timesketch, FormatChoice::Html, FormatChoice::Iocs], value_name = "FORMATS")]
     pub format: Vec<FormatChoice>,
     /// Overwrite outputs that are there already.
     #[arg(long)]
@@ -306,11 +306,29 @@ pub struct CaseArgs {
     /// The number of a piece of evidence; repeatable.
     #[arg(long = "evidence-id", value_name = "ID")]
     pub evidence_ids: Vec<String>,
+    /// With whom the results may be shared, by the Traffic Light Protocol 2.0.
+    #[arg(long, value_enum, value_name = "LABEL")]
+    pub tlp: Option<TlpChoice>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum TlpChoice {
+    /// With everybody.
+    Clear,
+    /// Within the community, not in public.
+    Green,
+    /// With those who need to know, clients included.
+    Amber,
+    /// With those who need to know in the recipient's own organization.
+    #[value(name = "amber+strict")]
+    AmberStrict,
+    /// With nobody beyond the recipients.
+    Red,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum FormatChoice {
-    /// findings.csv, timeline.csv, near_misses.csv, evidence.csv, problems.csv and coverage.csv.
+    /// findings.csv, suppressed.csv, timeline.csv, near_misses.csv, evidence.csv, problems.csv and coverage.csv.
     Csv,
     /// findings.jsonl.
     Jsonl,
@@ -318,6 +336,14 @@ pub enum FormatChoice {
     Timesketch,
     /// report.html.
     Html,
+    /// iocs.csv, and iocs.txt to paste into a mail: addresses, names, URLs, hashes and paths to look for elsewhere.
+    Iocs,
+    /// signals.ndjson: alerts as Elastic's detection engine keeps them, for Elasticsearch and what reads its documents.
+    Ecs,
+    /// navigator.json: a layer of the ATT&CK Navigator, techniques scored by findings.
+    Navigator,
+    /// bundle.json: STIX 2.1, what was observed and of which rule it is a sighting.
+    Stix,
 }
 
 const MAP_REDUCE: &str = "A scan in three steps, the first on as many machines as there are:

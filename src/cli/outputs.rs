@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use evql::error::{Error, Result};
-use evql::finding::{Case, Outcome, Run};
+use evql::finding::{Case, Outcome, Run, Tlp};
 use evql::hash::sha256_of_file;
 use evql::report::csv::CsvOptions;
 use evql::report::html::HtmlOptions;
@@ -12,7 +12,7 @@ use evql::report::{self, Format};
 use evql::scan::{AllowSet, suppress};
 use evql::time::Timestamp;
 
-use super::args::{CaseArgs, FormatChoice, ReportArgs};
+use super::args::{CaseArgs, FormatChoice, ReportArgs, TlpChoice};
 use super::terminal::Terminal;
 use super::{Answer, Exit, allow, summary};
 
@@ -81,7 +81,14 @@ impl<'a> Outputs<'a> {
 
     /// What the run was, now that it ends with `exit`.
     fn record(&self, threads: usize, exit: Exit) -> Run {
-        let CaseArgs { id, examiner, organization, evidence_ids } = self.args.case.clone();
+        let CaseArgs { id, examiner, organization, evidence_ids, tlp } = self.args.case.clone();
+        let tlp = tlp.map(|choice| match choice {
+            TlpChoice::Clear => Tlp::Clear,
+            TlpChoice::Green => Tlp::Green,
+            TlpChoice::Amber => Tlp::Amber,
+            TlpChoice::AmberStrict => Tlp::AmberStrict,
+            TlpChoice::Red => Tlp::Red,
+        });
         Run {
             version: env!("CARGO_PKG_VERSION").into(),
             executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
@@ -94,7 +101,7 @@ impl<'a> Outputs<'a> {
             ended: Timestamp::now(),
             threads,
             exit_code: exit as u8,
-            case: Case { id, examiner, organization, evidence_ids },
+            case: Case { id, examiner, organization, evidence_ids, tlp },
         }
     }
 }
@@ -134,6 +141,10 @@ fn formats(choices: &[FormatChoice]) -> Vec<Format> {
             FormatChoice::Jsonl => Format::Jsonl,
             FormatChoice::Timesketch => Format::Timesketch,
             FormatChoice::Html => Format::Html,
+            FormatChoice::Iocs => Format::Iocs,
+            FormatChoice::Ecs => Format::Ecs,
+            FormatChoice::Navigator => Format::Navigator,
+            FormatChoice::Stix => Format::Stix,
         };
         if !formats.contains(&format) {
             formats.push(format);

@@ -38,6 +38,41 @@ pub struct Case {
     pub organization: String,
     /// The numbers of the pieces of evidence.
     pub evidence_ids: Vec<String>,
+    /// With whom the results may be shared; `None` when nothing is said.
+    pub tlp: Option<Tlp>,
+}
+
+/// A label of FIRST's Traffic Light Protocol, version 2.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tlp {
+    /// With everybody.
+    Clear,
+    /// Within the community.
+    Green,
+    /// With those who need to know, clients included.
+    Amber,
+    /// With those who need to know in one organization.
+    AmberStrict,
+    /// With nobody else.
+    Red,
+}
+
+impl Tlp {
+    /// The word used on the command line and in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Green => "green",
+            Self::Amber => "amber",
+            Self::AmberStrict => "amber+strict",
+            Self::Red => "red",
+        }
+    }
+
+    /// The label as the protocol wants it written: `TLP:AMBER+STRICT`.
+    pub fn label(self) -> String {
+        format!("TLP:{}", self.as_str().to_uppercase())
+    }
 }
 
 impl Case {
@@ -48,6 +83,7 @@ impl Case {
             ("Examiner", self.examiner.clone()),
             ("Organization", self.organization.clone()),
             ("Evidence", self.evidence_ids.join(", ")),
+            ("Sharing", self.tlp.map(Tlp::label).unwrap_or_default()),
         ];
         all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::escape::csv_cell;
-use super::{findings, near, timeline};
+use super::{findings, iocs, near, timeline};
 use crate::finding::{Outcome, SourceKind};
 
 /// Rules named in a row of `coverage.csv`, at most.
@@ -32,6 +32,21 @@ pub fn write_findings(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
     table.finish()
 }
 
+/// Writes `suppressed.csv`: one row per finding that an allow-list set aside, after the entry that did it. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_suppressed(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let header = [names(findings::ALLOW_COLUMNS), names(findings::COLUMNS)].concat();
+    let mut table = Table::new(header, options, out)?;
+    for suppressed in &outcome.suppressed {
+        let row = findings::Row::suppressed(&suppressed.finding);
+        let entry = findings::ALLOW_COLUMNS.iter().map(|column| (column.fill)(&suppressed.entry));
+        table.row(entry.chain(findings::COLUMNS.iter().map(|column| (column.fill)(&row))))?;
+    }
+    table.finish()
+}
+
 /// Writes `timeline.csv`: one row per finding and event, by (datetime, host, record id). Returns how many cells were disarmed.
 ///
 /// # Errors
@@ -52,6 +67,19 @@ pub fn write_near_misses(outcome: &Outcome, options: CsvOptions, out: &mut dyn W
     let mut table = Table::new(names(near::COLUMNS), options, out)?;
     for row in near::rows(outcome) {
         table.row(near::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
+    }
+    table.finish()
+}
+
+/// Writes `iocs.csv`: every value that findings show, by kind and value, and whether it is an indicator or context. Returns how many cells were disarmed.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_iocs(outcome: &Outcome, options: CsvOptions, out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Table::new(names(iocs::COLUMNS), options, out)?;
+    for ((kind, value), ioc) in &iocs::collect(outcome) {
+        let row = iocs::Row { kind: *kind, value, ioc };
+        table.row(iocs::COLUMNS.iter().map(|column| (column.fill)(&row)))?;
     }
     table.finish()
 }

@@ -7,7 +7,7 @@ use super::story;
 use super::subject::{self, Subject};
 use super::timeline;
 use crate::finding::subject::is_renamed;
-use crate::finding::{EvidenceEvent, Finding, Story};
+use crate::finding::{AllowEntry, EvidenceEvent, Finding, Story};
 use crate::time::Timestamp;
 
 /// The version of the header below; any change of a name, of the order or of a meaning raises it.
@@ -20,12 +20,18 @@ const LIST_LIMIT: usize = 20;
 pub struct Row<'a> {
     finding: &'a Finding,
     subject: Option<Subject<'a>>,
+    status: &'static str,
 }
 
 impl<'a> Row<'a> {
     /// The row of `finding`.
     pub fn of(finding: &'a Finding) -> Self {
-        Self { finding, subject: Subject::main(finding) }
+        Self { finding, subject: Subject::main(finding), status: "new" }
+    }
+
+    /// The row of `finding`, which an allow-list set aside.
+    pub fn suppressed(finding: &'a Finding) -> Self {
+        Self { status: "suppressed", ..Self::of(finding) }
     }
 
     fn text(&self, path: &str) -> String {
@@ -60,7 +66,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("finding_id", |row| Cell::text(&*row.finding.id)),
     column("severity", |row| Cell::text(row.finding.severity.as_str())),
     column("risk_score", |row| Cell::count(row.finding.risk_score)),
-    column("status", |_| Cell::text("new")),
+    column("status", |row| Cell::text(row.status)),
     column("host", |row| Cell::text(&*row.finding.host)),
     column("user", |row| Cell::text(row.subject.map(Subject::user).unwrap_or_default())),
     column("process_name", |row| Cell::text(row.text("process.name"))),
@@ -109,9 +115,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("why", |row| Cell::text(subject::why(row.finding).collect::<Vec<_>>().join(" "))),
     column("flags", |row| Cell::list(bounded(row.finding.flags().map(str::to_owned)))),
     column("event_ids", |row| row.each(|event| event.event_id.to_string())),
-    column("record_ids", |row| {
-        row.each(|event| event.record_id.map_or_else(String::new, |id| id.to_string()))
-    }),
+    column("record_ids", |row| row.each(record_id)),
     column("channel", |row| Cell::text(row.first().map(|event| event.channel.clone()).unwrap_or_default())),
     column("source_file", |row| row.each(|event| event.evidence.source.clone())),
     column("source_sha256", |row| row.each(|event| event.evidence.sha256.clone().unwrap_or_default())),
@@ -130,7 +134,20 @@ pub const COLUMNS: &[Column<Fill>] = &[
     column("end_time", |row| {
         row.story().and_then(|story| story.process.ended).map_or(Cell::Empty, Cell::Time)
     }),
+    column("confidence", |row| Cell::text(confidence(row.finding))),
+    column("start_record_id", |row| {
+        row.first().and_then(|event| event.record_id).map_or(Cell::Empty, Cell::count)
+    }),
+    column("net_record_ids", |row| Cell::list(bounded(row.network().map(record_id)))),
     column("schema", |_| Cell::Int(SCHEMA)),
+];
+
+/// The columns that `suppressed.csv` has before those of [`COLUMNS`], in order: whose word set the finding aside, and why.
+pub const ALLOW_COLUMNS: &[Column<fn(&AllowEntry) -> Cell>] = &[
+    Column { name: "allow_id", fill: |entry| Cell::text(&*entry.id) },
+    Column { name: "allow_reason", fill: |entry| Cell::text(&*entry.reason) },
+    Column { name: "allow_author", fill: |entry| Cell::text(&*entry.author) },
+    Column { name: "allow_expires", fill: |entry| Cell::text(&*entry.expires) },
 ];
 
 /// All known ancestors, or the parent as the finding's events name it.
@@ -175,6 +192,21 @@ fn destination(event: &EvidenceEvent) -> String {
         .map(|path| event.text(path))
         .find(|text| !text.is_empty())
         .unwrap_or_default()
+}
+
+/// How far the data under a finding can be trusted, whatever it says of behaviour: `low` when an event was recovered from where no header tells of it or
+/// its values stand under other names than their own, `medium` when something else must be known of it, which `why` says.
+fn confidence(finding: &Finding) -> &'static str {
+    let doubtful = |event: &EvidenceEvent| event.evidence.recovered || event.evidence.fields_shifted;
+    match (finding.present().any(doubtful), finding.notes.is_empty()) {
+        (true, _) => "low",
+        (false, false) => "medium",
+        (false, true) => "high",
+    }
+}
+
+fn record_id(event: &EvidenceEvent) -> String {
+    event.record_id.map_or_else(String::new, |id| id.to_string())
 }
 
 /// `yes` when the program goes by another name than its version resource gives it: the cheapest sign of a renamed program.

@@ -162,9 +162,12 @@ fn threat(threat: &Threat) -> Value {
     json!({"framework": "MITRE ATT&CK", "tactic": {"id": threat.tactic_id, "name": threat.tactic_name}, "technique": techniques})
 }
 
-/// The event's whole ECS document, keys sorted, with what identifies it put in whether or not the document has it, and where it was read.
 fn event_object(event: Option<&EvidenceEvent>) -> Value {
-    let Some(event) = event else { return Value::Null };
+    event.map_or(Value::Null, |event| Value::Object(event_document(event)))
+}
+
+/// The event's whole ECS document, keys sorted, with what identifies it put in whether or not the document has it, and where it was read.
+pub(super) fn event_document(event: &EvidenceEvent) -> Map<String, Value> {
     let evidence = &event.evidence;
     let mut document = event.document.clone();
     document.insert("@timestamp".to_owned(), Value::from(event.timestamp.to_string()));
@@ -188,10 +191,11 @@ fn event_object(event: Option<&EvidenceEvent>) -> Value {
     );
     document.sort_keys();
     document.values_mut().for_each(Value::sort_all_objects);
-    Value::Object(document)
+    document
 }
 
-fn put(document: &mut Map<String, Value>, object: &str, key: &str, value: Value) {
+/// Puts `value` at `object`.`key`, making the object where there is none.
+pub(super) fn put(document: &mut Map<String, Value>, object: &str, key: &str, value: Value) {
     let slot = document.entry(object).or_insert_with(|| Value::Object(Map::new()));
     if !slot.is_object() {
         *slot = Value::Object(Map::new());
@@ -201,7 +205,8 @@ fn put(document: &mut Map<String, Value>, object: &str, key: &str, value: Value)
     }
 }
 
-fn write_line(value: &Value, out: &mut dyn Write) -> io::Result<()> {
+/// Writes `value` and `\n`.
+pub(super) fn write_line(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }

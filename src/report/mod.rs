@@ -7,9 +7,13 @@ pub mod escape;
 pub mod findings;
 mod folder;
 pub mod html;
+pub mod iocs;
 pub mod jsonl;
+pub mod navigator;
 pub mod near;
 pub mod run;
+pub mod signals;
+pub mod stix;
 pub mod story;
 pub mod subject;
 pub mod timeline;
@@ -30,7 +34,7 @@ use html::HtmlOptions;
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// `findings.csv`, `timeline.csv`, `near_misses.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
+    /// `findings.csv`, `suppressed.csv`, `timeline.csv`, `near_misses.csv`, `evidence.csv`, `problems.csv`, `coverage.csv`; as a stream: `findings.csv`.
     Csv,
     /// `findings.jsonl`.
     Jsonl,
@@ -38,11 +42,28 @@ pub enum Format {
     Html,
     /// `timeline.jsonl`, which Timesketch imports without loss.
     Timesketch,
+    /// `signals.ndjson`, alerts as Elastic's detection engine keeps them.
+    Ecs,
+    /// `navigator.json`, a layer of the ATT&CK Navigator.
+    Navigator,
+    /// `bundle.json`, STIX 2.1.
+    Stix,
+    /// `iocs.csv`, `iocs.txt`; as a stream: `iocs.csv`.
+    Iocs,
 }
 
 impl Format {
     /// Every format, in the order files are written.
-    pub const ALL: [Self; 4] = [Self::Csv, Self::Jsonl, Self::Timesketch, Self::Html];
+    pub const ALL: [Self; 8] = [
+        Self::Csv,
+        Self::Jsonl,
+        Self::Timesketch,
+        Self::Iocs,
+        Self::Ecs,
+        Self::Navigator,
+        Self::Stix,
+        Self::Html,
+    ];
 
     /// The word used on the command line.
     pub fn as_str(self) -> &'static str {
@@ -51,6 +72,10 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Html => "html",
             Self::Timesketch => "timesketch",
+            Self::Iocs => "iocs",
+            Self::Ecs => "ecs",
+            Self::Stix => "stix",
+            Self::Navigator => "navigator",
         }
     }
 
@@ -59,6 +84,7 @@ impl Format {
         match self {
             Self::Csv => &[
                 "findings.csv",
+                "suppressed.csv",
                 "timeline.csv",
                 "near_misses.csv",
                 "evidence.csv",
@@ -68,6 +94,10 @@ impl Format {
             Self::Jsonl => &["findings.jsonl"],
             Self::Html => &["report.html"],
             Self::Timesketch => &["timeline.jsonl"],
+            Self::Iocs => &["iocs.csv", "iocs.txt"],
+            Self::Ecs => &["signals.ndjson"],
+            Self::Stix => &["bundle.json"],
+            Self::Navigator => &["navigator.json"],
         }
     }
 }
@@ -110,11 +140,17 @@ fn write_file(
 ) -> io::Result<u64> {
     match name {
         "findings.csv" => csv::write_findings(outcome, options.csv, out),
+        "suppressed.csv" => csv::write_suppressed(outcome, options.csv, out),
         "timeline.csv" => csv::write_timeline(outcome, options.csv, out),
         "near_misses.csv" => csv::write_near_misses(outcome, options.csv, out),
         "evidence.csv" => csv::write_evidence(outcome, options.csv, out),
         "problems.csv" => csv::write_problems(outcome, options.csv, out),
         "coverage.csv" => csv::write_coverage(outcome, options.csv, out),
+        "iocs.csv" => csv::write_iocs(outcome, options.csv, out),
+        "iocs.txt" => iocs::write_text(outcome, out).map(|()| 0),
+        "signals.ndjson" => signals::write_signals(outcome, out).map(|()| 0),
+        "navigator.json" => navigator::write_layer(outcome, out).map(|()| 0),
+        "bundle.json" => stix::write_bundle(outcome, run, out).map(|()| 0),
         "findings.jsonl" => jsonl::write_findings(outcome, out).map(|()| 0),
         "timeline.jsonl" => jsonl::write_timeline(outcome, out).map(|()| 0),
         _ => html::write_html(outcome, run, &options.html, out).map(|()| 0),

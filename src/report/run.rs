@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::coverage;
 use crate::finding::{
     AllowEntry, AllowFile, Damage, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo,
-    Run, SourceKind, SourceReport, Status,
+    Run, SourceKind, SourceReport, Status, Tlp,
 };
 use crate::hash::sha256;
 use crate::time::Timestamp;
@@ -55,7 +55,7 @@ pub fn write(
         "platform": run.platform,
         "case": {
             "id": run.case.id, "examiner": run.case.examiner, "organization": run.case.organization,
-            "evidence_ids": run.case.evidence_ids,
+            "evidence_ids": run.case.evidence_ids, "tlp": run.case.tlp.map(Tlp::as_str),
         },
         "arguments": run.arguments,
         "working_directory": run.working_directory,

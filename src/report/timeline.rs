@@ -4,7 +4,7 @@ use super::cell::{Cell, Column};
 use super::escape::truncated;
 use super::story::Told;
 use super::subject::{self, Subject};
-use crate::finding::story::{Process, RESOLVED_FROM_EXCLUDED_NAME};
+use crate::finding::story::Process;
 use crate::finding::{EvidenceEvent, Finding, NearMiss, Outcome, Scope};
 use crate::time::Timestamp;
 
@@ -265,8 +265,7 @@ pub fn scope(event: &EvidenceEvent) -> &'static str {
 
 /// The event's own flags; those of the finding as a whole stand at its evidence.
 fn flags(row: &Row) -> Vec<String> {
-    let finding = row.finding.excluded_name.iter().map(|_| RESOLVED_FROM_EXCLUDED_NAME);
-    let whole = finding.filter(|_| row.kind == RowKind::Evidence);
+    let whole = row.finding.own_flags().filter(|_| row.kind == RowKind::Evidence);
     row.event.evidence.flags().chain(whole).map(str::to_owned).collect()
 }
 

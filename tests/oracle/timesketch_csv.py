@@ -13,6 +13,7 @@ import sys
 import pandas
 
 MANDATORY = ["message", "datetime", "timestamp_desc"]
+ROW_TYPES = {"evidence", "ancestor", "child", "context", "near_miss"}
 
 
 def check(condition, text):
@@ -51,10 +52,13 @@ def check_folder(folder):
         check(extra >= given or column == "flags", f"{column}: {given} values given, {extra} read")
     tags = [json.loads(cell) for cell in frame["tag"]]
     check(tags == [line["tag"] for line in objects] or len(lines) == 0 or any("⟦" in cell for cell in frame["tag"]), "tags")
+    cells = frame.astype(str).apply(lambda column: column.str.contains(r"[\x00-\x1f]", regex=True)).any().any()
+    check(not cells, "no control character in a cell")
     print(f"{folder}: {len(frame)} rows, {len(frame.columns)} columns, none lost")
+    return set(frame["row_type"])
 
 
 if __name__ == "__main__":
     check(len(sys.argv) > 1, "no folder given")
-    for argument in sys.argv[1:]:
-        check_folder(pathlib.Path(argument))
+    seen = set().union(*(check_folder(pathlib.Path(argument)) for argument in sys.argv[1:]))
+    check(seen == ROW_TYPES, f"rows of every type: {sorted(seen)}")

@@ -402,6 +402,7 @@ pub fn hostile_run() -> Run {
             examiner: ATTACKS.concat(),
             organization: ATTACKS.concat(),
             evidence_ids: ATTACKS.iter().map(|attack| (*attack).to_owned()).collect(),
+            tlp: Some(Tlp::AmberStrict),
         },
         ..run()
     }
@@ -482,7 +483,12 @@ fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
     use evql::finding::story::*;
     let own = || attack.to_owned();
     let count = Count { count: 2, first: Some(at(0)), last: Some(at(5)) };
-    let process = |depth| Process { depth, ..Process::started_by(Arc::new(event.clone())) };
+    // Records of their own, since the timeline leaves out of a story what is evidence already.
+    let other = |number: u64| {
+        let record_id = event.record_id.map(|id| id + 100_000 * number);
+        EvidenceEvent { record_id, ..event.clone() }
+    };
+    let process = |depth| Process { depth, ..Process::started_by(Arc::new(other(u64::from(depth)))) };
     let unknown = Process { known: false, name: own(), command_line: own(), user: own(), ..process(1) };
     let destination = Destination {
         ip: own(),
@@ -501,7 +507,7 @@ fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
         host: own(),
         process: process(0),
         ancestors: vec![unknown],
-        children: Listed { shown: vec![process(1)], total: 3 },
+        children: Listed { shown: vec![process(2)], total: 3 },
         kin_complete: false,
         connections: Connections {
             all: count,
@@ -511,7 +517,7 @@ fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
         queries: Listed { shown: vec![query], total: 8 },
         query_count: 9,
         activities: vec![Activity { kind: "files", all: count, targets }],
-        context: Listed { shown: vec![event.clone()], total: 4 },
+        context: Listed { shown: vec![other(3)], total: 4 },
     }
 }
 
