@@ -19,6 +19,9 @@ pub mod eql;
 pub mod sequence;
 
 pub mod rules;
+
+#[cfg(feature = "parquet")]
+pub mod dataset;
 pub mod scan;
 
 pub mod report;

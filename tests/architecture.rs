@@ -16,7 +16,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sequence", &["eql", "time"]),
     ("json", &["eql", "time"]),
     ("rules", &["eql", "error", "finding", "hash"]),
-    ("scan", &["eql", "error", "finding", "hash", "input", "json", "rules", "sequence", "sysmon", "time"]),
+    ("dataset", &["eql", "error", "sysmon", "time"]),
+    (
+        "scan",
+        &[
+            "dataset", "eql", "error", "finding", "hash", "input", "json", "rules", "sequence", "sysmon",
+            "time",
+        ],
+    ),
     ("report", &["error", "finding", "hash", "time"]),
     ("synth", &["error", "sysmon", "time"]),
 ];
@@ -40,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ipnet", &["eql", "report"]),
     ("jiff", &["time"]),
     ("lzma_rust2", &["input"]),
+    ("parquet", &["dataset"]),
     ("psl", &["report", "sysmon"]),
     ("quick_xml", &["input"]),
     ("rayon", &["scan"]),
@@ -47,15 +55,15 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rpassword", &["cli"]),
     ("sevenz_rust2", &["input"]),
     ("sha1", &["input", "report", "sysmon"]),
-    ("sha2", &["hash", "input", "report", "scan"]),
+    ("sha2", &["dataset", "hash", "input", "report", "scan"]),
     ("tar", &["input"]),
-    ("tempfile", &["cli", "input", "report"]),
+    ("tempfile", &["cli", "dataset", "input", "report"]),
     ("terminal_size", &["cli"]),
     ("thread_priority", &["scan"]),
     ("toml", &["rules"]),
     ("walkdir", &["input", "rules"]),
     ("zip", &["input"]),
-    ("zstd", &["input"]),
+    ("zstd", &["dataset", "input"]),
 ];
 
 const LONGEST_FILE: usize = 600;

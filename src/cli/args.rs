@@ -546,10 +546,10 @@ pub struct ExportArgs {
     /// Write the lines of Elasticsearch's _bulk request: an action before each document.
     #[arg(long)]
     pub bulk: bool,
-    /// The file to write, or `-` for standard output.
-    #[arg(short, long, default_value = "-", value_name = "FILE")]
+    /// The file to write, or `-` for standard output; with the format `parquet` the folder to make.
+    #[arg(short, long, default_value = "-", value_name = "PATH")]
     pub output: PathBuf,
-    /// Overwrite the file if it is there already.
+    /// Overwrite the file, or replace the data set, if it is there already.
     #[arg(long)]
     pub force: bool,
     /// Do not take the evidence's SHA-256.
@@ -559,8 +559,10 @@ pub struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// ECS, as Elastic's Windows integration makes it.
+    /// ECS documents, as Elastic's Windows integration makes them, one JSON object per line.
     Ecs,
+    /// The same as typed columns: a folder of Parquet files by day and host, for DuckDB, Spark and pandas (in builds with the feature `parquet`).
+    Parquet,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,11 @@
-//! `evql export`: every Sysmon event as an ECS document, to a file or standard output. It makes no document itself.
+//! `evql export`: every Sysmon event as an ECS document, to a file or standard output, or as a row of Parquet (`dataset`). It makes no document itself.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use evql::error::{Error, Result};
-use evql::scan::{ExportOptions, Exported, Read, export};
+use evql::scan::{ExportOptions, Exported, PassOptions, Read, export};
 use tempfile::NamedTempFile;
 
 use super::args::{ExportArgs, ExportFormat};
@@ -19,7 +19,19 @@ const BUFFER: usize = 1 << 16;
 
 /// Runs `evql export`.
 pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
-    let ExportFormat::Ecs = args.format;
+    match args.format {
+        ExportFormat::Ecs => documents(args, terminal),
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => super::dataset::run(args, terminal),
+        #[cfg(not(feature = "parquet"))]
+        ExportFormat::Parquet => Err(Error::Usage(
+            "this evql was built without Parquet; build one that has it: cargo install --path . --features parquet"
+                .to_owned(),
+        )),
+    }
+}
+
+fn documents(args: &ExportArgs, terminal: Terminal) -> Answer {
     let target = Target::of(&args.output, args.force)?;
     let mut evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     let options = ExportOptions { bulk: args.bulk };
@@ -34,14 +46,19 @@ pub fn run(args: &ExportArgs, terminal: Terminal) -> Answer {
     let Exported { documents, mut read } = exported?;
     read.damages.splice(0..0, evidence.damages);
     terminal.note(format!("{documents} documents from {} files", read.sources.len()));
-    let departures = evidence.options.mapping.names();
-    if !departures.is_empty() {
-        terminal.note(format!("mapping differs from Elastic's by {}", departures.join(", ")));
-    }
+    note_departures(&evidence.options, terminal);
     if read.interrupted && matches!(target, Target::Beside(..)) {
         terminal.warning(format!("interrupted: {} was not written", args.output.display()));
     }
     Ok(report(&read, terminal))
+}
+
+/// Says by what the mapping was made to differ.
+pub fn note_departures(options: &PassOptions, terminal: Terminal) {
+    let departures = options.mapping.names();
+    if !departures.is_empty() {
+        terminal.note(format!("mapping differs from Elastic's by {}", departures.join(", ")));
+    }
 }
 
 /// Where lines go.

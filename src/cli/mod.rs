@@ -3,6 +3,8 @@
 mod allow;
 mod archives;
 mod args;
+#[cfg(feature = "parquet")]
+mod dataset;
 mod documents;
 mod explain;
 mod explain_finding;

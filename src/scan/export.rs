@@ -1,19 +1,16 @@
 //! Every Sysmon event as an ECS document, one JSON object per line, in the order of the evidence, at any size. It matches nothing.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::hash::sha256_of_file;
 use crate::input::{Seen, Source};
 use crate::sysmon::{self, Event};
 
+use super::hashes::Hashes;
 use super::ledger::Read;
 use super::observer::Observer;
 use super::pass::{At, PassOptions, Worker, pass};
@@ -47,8 +44,7 @@ pub fn export(
     interrupt: &AtomicBool,
     out: &mut (dyn Write + Send),
 ) -> Result<Exported> {
-    let hashes = sources.iter().map(|source| (source.path.clone(), OnceLock::new())).collect();
-    let worker = Documents { hashes, hash: options.hash, bulk: export.bulk };
+    let worker = Documents { hashes: Hashes::new(sources, options.hash), bulk: export.bulk };
     // The hash stands in each document, so it is taken before the first one and not on the way.
     let options = PassOptions { hash: false, ..options.clone() };
     let mut documents = 0_u64;
@@ -61,26 +57,18 @@ pub fn export(
         }
     })?;
     out.flush().map_err(|error| Error::output("the export", error))?;
-    let paths: BTreeMap<&str, &PathBuf> =
-        sources.iter().map(|source| (source.name.as_str(), &source.path)).collect();
-    for report in &mut read.sources {
-        let hash = paths.get(report.source.as_str()).and_then(|path| worker.hashes.get(*path));
-        report.sha256 = hash.and_then(|hash| hash.get().cloned().flatten());
-    }
+    worker.hashes.enter(sources, &mut read);
     Ok(Exported { documents, read })
 }
 
 struct Documents {
-    /// Of each file, by its path, taken when its first document is written. A member of an archive has no path.
-    hashes: BTreeMap<PathBuf, OnceLock<Option<String>>>,
-    hash: bool,
+    hashes: Hashes,
     bulk: bool,
 }
 
 impl Documents {
     fn evidence(&self, source: &Source) -> Value {
-        let hash = self.hashes.get(&source.path).filter(|_| self.hash);
-        match hash.and_then(|hash| hash.get_or_init(|| sha256_of_file(&source.path).ok()).as_deref()) {
+        match self.hashes.of(source) {
             Some(sha256) => json!({"sha256": sha256, "source": source.name}),
             None => json!({"source": source.name}),
         }

@@ -8,6 +8,7 @@ mod document;
 mod explain;
 mod export;
 mod findings;
+mod hashes;
 mod hits;
 mod inquire;
 pub mod inspect;
@@ -21,6 +22,8 @@ mod pass;
 mod prevalence;
 mod query;
 mod reach;
+#[cfg(feature = "parquet")]
+mod rows;
 mod rule_set;
 mod select;
 mod sentence;
@@ -44,6 +47,8 @@ pub use observer::{Observer, Unobserved};
 pub use pass::PassOptions;
 pub use prevalence::{groups, weigh as weigh_prevalence};
 pub use query::{Answer, measures_time, query, query_documents};
+#[cfg(feature = "parquet")]
+pub use rows::{ExportedDataset, export_dataset};
 pub use rule_set::{CompiledRule, RuleSet, compile, stage_clauses};
 pub use select::Selection;
 

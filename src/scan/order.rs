@@ -89,7 +89,7 @@ impl Identity {
             channel: event.channel().to_owned(),
             record_id: event.record_id().unwrap_or_default(),
             created: event.created().truncated_to_millis(),
-            data: event.record_id().is_none().then(|| data_hash(event)),
+            data: data_hash_in_place_of_an_id(event),
         }
     }
 
@@ -134,6 +134,11 @@ impl Identity {
         each(&self.created.ticks().to_le_bytes());
         each(self.data.as_ref().map_or(&[], |data| data.as_slice()));
     }
+}
+
+/// The hash of the data of `event`, by which it is known where it has no record id; `None` where it has one.
+pub fn data_hash_in_place_of_an_id(event: &Event) -> Option<[u8; 32]> {
+    event.system().record_id.is_none().then(|| data_hash(event))
 }
 
 fn data_hash(event: &Event) -> [u8; 32] {

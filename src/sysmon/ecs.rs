@@ -9,7 +9,7 @@ use super::fields::{EVENT_DATA, field_of};
 use crate::eql::{Scalar, Value};
 
 /// Fields that are arrays in Elastic's documents even when they hold one value. `event.outcome` is none of them: ECS has it as a single keyword.
-const ARRAYS: [&str; 10] = [
+pub(super) const ARRAYS: [&str; 10] = [
     "dns.resolved_ip",
     "event.category",
     "event.type",

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod check;
+mod columns;
 mod common;
 mod derive;
 mod ecs;
@@ -19,6 +20,7 @@ mod reference;
 mod restore;
 pub mod schema;
 
+pub use columns::{Cells, Column, ColumnType, column_of, columns};
 pub use ecs::document;
 pub use event::{Event, PROVIDER};
 pub use facts::Facts;

@@ -25,6 +25,16 @@ pub(super) enum Cell {
     Action,
 }
 
+impl Cell {
+    fn may_give_many(&self) -> bool {
+        match self {
+            Self::Data(_, part) => part.may_give_many(),
+            Self::Category | Self::Kind | Self::Action => true,
+            Self::Common(_) | Self::Constant(_) => false,
+        }
+    }
+}
+
 /// How one field is supplied.
 #[derive(Debug)]
 pub(super) struct FieldSupply {
@@ -76,6 +86,12 @@ impl Plan {
     pub(super) fn supply(&self, field: FieldId) -> Option<&FieldSupply> {
         let place = self.places.get(usize::try_from(field.0).ok()?)?;
         self.supplied.get(usize::from(*place))
+    }
+
+    /// Whether an event may give `field` more than one value.
+    pub(super) fn may_give_many(&self, field: FieldId) -> bool {
+        self.supply(field)
+            .is_some_and(|supply| supply.gathers || supply.cells.iter().any(Cell::may_give_many))
     }
 
     /// The fields that events of this id may have, by path.

@@ -81,6 +81,21 @@ pub enum Part {
     Joint(Joint),
 }
 
+impl Part {
+    /// Whether it may be more than one value.
+    pub(super) fn may_give_many(self) -> bool {
+        matches!(
+            self,
+            Self::Args
+                | Self::Hashes
+                | Self::AnswerData
+                | Self::AnswerTypes
+                | Self::ResolvedAddresses
+                | Self::Joint(Joint::Hosts)
+        )
+    }
+}
+
 /// What several data of one event give together, whichever of them are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joint {
