@@ -10,6 +10,8 @@ mod scope;
 mod selected;
 pub mod story;
 pub mod subject;
+mod tlp;
+mod wire;
 
 use std::sync::Arc;
 
@@ -22,11 +24,12 @@ pub use coverage::{
 pub use histogram::Histogram;
 pub use judgement::{Group, Prevalence, Reason};
 pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
-pub use run::{Case, Run};
+pub use run::{Case, Rebuilt, Run};
 pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
 pub use story::{ExcludedName, Listed, Story, Untold};
 pub use subject::Subject;
+pub use tlp::Tlp;
 
 use crate::time::Timestamp;
 
@@ -77,7 +80,7 @@ impl Clock {
 }
 
 /// A rule's metadata, as every finding of it carries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RuleInfo {
     /// The rule's id.
     pub id: String,
@@ -94,6 +97,7 @@ pub struct RuleInfo {
     /// Free words.
     pub tags: Vec<String>,
     /// ATT&CK tactics and techniques.
+    #[serde(rename = "threat")]
     pub threats: Vec<Threat>,
     /// The query's text.
     pub query: String,
@@ -117,7 +121,7 @@ pub struct Threat {
 }
 
 /// One ATT&CK technique or sub-technique.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 pub struct Technique {
     /// `T1218.005`
     pub id: String,
@@ -244,7 +248,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// Where an event was read.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Evidence {
     /// The source's name as reports print it: the path as given, `/`-separated.
     pub source: String,
@@ -312,7 +316,7 @@ impl DamageKind {
 }
 
 /// Something in the evidence that could not be read, or not be trusted. It never stops the rest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Damage {
     /// The source's name as reports print it.
     pub source: String,
@@ -414,9 +418,10 @@ impl Vouched {
 }
 
 /// What was read of one source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 pub struct SourceReport {
     /// The source's name as reports print it.
+    #[serde(rename = "path")]
     pub source: String,
     /// What it is; `None` for what is no log.
     pub kind: Option<SourceKind>,
@@ -441,6 +446,7 @@ pub struct SourceReport {
     /// Records among them, of any provider, that were recovered.
     pub recovered: u64,
     /// Records besides those that were left out because of the run's bounds.
+    #[serde(rename = "filtered_by")]
     pub filtered: Filtered,
     /// First TimeCreated of a Sysmon record.
     pub first: Option<Timestamp>,
@@ -449,6 +455,7 @@ pub struct SourceReport {
     /// How many damages it has.
     pub problems: u64,
     /// How its Sysmon records stand to those of other sources.
+    #[serde(flatten)]
     pub overlap: Overlap,
 }
 

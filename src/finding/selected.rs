@@ -3,7 +3,7 @@
 use crate::time::Timestamp;
 
 /// A stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 pub struct Window {
     /// The first moment in it; `None` is the beginning of all.
     pub from: Option<Timestamp>,
@@ -12,9 +12,10 @@ pub struct Window {
 }
 
 /// What a run was to look at, as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 pub struct Selected {
     /// The time.
+    #[serde(flatten)]
     pub window: Window,
     /// Patterns of hosts, one of which a record's must match; empty for all hosts.
     pub hosts: Vec<String>,
@@ -30,7 +31,8 @@ impl Selected {
 }
 
 /// Records of any provider that were left out because the run was not to look at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(default)]
 pub struct Filtered {
     /// Before the window.
     pub before: u64,
