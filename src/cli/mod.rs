@@ -8,7 +8,9 @@ mod explain_finding;
 mod export;
 mod fields;
 mod inspect;
+mod output;
 mod query;
+mod report;
 mod rules;
 mod run_folder;
 mod scan;
@@ -33,7 +35,7 @@ use terminal::Terminal;
 pub enum Exit {
     /// All input was read.
     Success = 0,
-    /// There are findings, and `--exit-code` asked to say so.
+    /// There are findings, and `--exit-code` asked to say so; or `diff` tells of differences.
     Findings = 1,
     /// Finished, but some input could not be read fully.
     Partial = 2,
@@ -69,6 +71,7 @@ fn dispatch() -> Exit {
     let terminal = Terminal::new(cli.quiet, cli.color);
     let answer = match cli.command {
         Command::Scan(args) => scan::run(&args, terminal),
+        Command::Report(args) => report::run(&args, terminal),
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),

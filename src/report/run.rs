@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::coverage;
 use crate::finding::{
-    AllowEntry, AllowFile, Filtered, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo,
-    Run, SourceReport, Status,
+    AllowEntry, AllowFile, Filtered, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence,
+    RuleInfo, Run, SourceReport, Status,
 };
 use crate::hash::sha256;
 use crate::time::Timestamp;

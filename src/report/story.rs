@@ -99,4 +99,3 @@ fn process(process: &Process) -> Value {
         "start_event": process.start.as_deref(),
     })
 }
-

@@ -180,7 +180,8 @@ const NEEDS: [(u32, &str); 3] =
 
 fn reach() -> Reach {
     let rules = vec![rule(Severity::Medium).id.clone()];
-    let need = |(event_id, name): (u32, &'static str)| Need { event_id, name: name.into(), rules: rules.clone() };
+    let need =
+        |(event_id, name): (u32, &'static str)| Need { event_id, name: name.into(), rules: rules.clone() };
     Reach { needs: NEEDS.map(need).to_vec(), ..Reach::default() }
 }
 
