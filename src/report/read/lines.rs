@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::record::Record;
@@ -81,7 +82,7 @@ struct FindingLine {
     threat: Vec<Threat>,
     notes: Vec<String>,
     resolved_from_excluded_name: Option<ExcludedName>,
-    story: StoryLine,
+    story: Value,
     events: Vec<Option<EvidenceEvent>>,
     /// Of one that was set aside.
     allow: Option<AllowEntry>,
@@ -105,14 +106,6 @@ struct NearLine {
     clock: Clock,
     delta_ms: Option<i64>,
     events: Vec<Option<EvidenceEvent>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StoryLine {
-    Untold { reason: Untold },
-    Elsewhere { same_as: String },
-    Here(Box<Told>),
 }
 
 #[derive(Deserialize)]
@@ -218,11 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finding(&self, line: FindingLine) -> Result<(Finding, SameAs, Option<AllowEntry>), String> {
-        let (story, same_as) = match line.story {
-            StoryLine::Untold { reason } => (Err(reason), None),
-            StoryLine::Elsewhere { same_as } => (Err(Untold::Lost), Some(same_as)),
-            StoryLine::Here(told) => (Ok(Arc::new(Story::from(*told))), None),
-        };
+        let (story, same_as) = story(line.story).map_err(|error| format!("its story: {error}"))?;
         let finding = Finding {
             id: line.finding_id,
             rule: self.rule(&line.rule)?,
@@ -282,6 +271,19 @@ impl<'a> Reader<'a> {
         self.lines.sha256 = sha256;
         self.lines
     }
+}
+
+/// The story, or why there is none, or under which finding it is told.
+fn story(mut story: Value) -> serde_json::Result<(Result<Arc<Story>, Untold>, SameAs)> {
+    let mut taken = |key: &str| story.get_mut(key).map(Value::take);
+    if let Some(reason) = taken("reason") {
+        return Ok((Err(serde_json::from_value(reason)?), None));
+    }
+    if let Some(same_as) = taken("same_as") {
+        return Ok((Err(Untold::Lost), Some(serde_json::from_value(same_as)?)));
+    }
+    let told: Told = serde_json::from_value(story)?;
+    Ok((Ok(Arc::new(told.into())), None))
 }
 
 fn parse<'de, T: Deserialize<'de>>(line: &'de [u8]) -> Result<T, String> {
