@@ -42,10 +42,10 @@ pub fn object(finding: &Finding, elsewhere: Option<&str>) -> Value {
         "told": true,
         "host": story.host,
         "process": process(&story.process),
-        "ancestors": story.ancestors.iter().map(process).collect::<Vec<_>>(),
+        "ancestors": story.ancestors.iter().map(kin).collect::<Vec<_>>(),
         "children": {
             "total": story.children.total, "more": story.children.left_out(),
-            "listed": story.children.shown.iter().map(process).collect::<Vec<_>>(),
+            "listed": story.children.shown.iter().map(kin).collect::<Vec<_>>(),
         },
         "kin_complete": story.kin_complete,
         "connections": story.connections,
@@ -77,6 +77,13 @@ pub fn address(destination: &Destination) -> String {
     joined(&host, ":", &destination.port)
 }
 
+/// A process above or below, with the event of its start, which has a row in the timeline.
+fn kin(kin: &Process) -> Value {
+    let mut object = process(kin);
+    object["start_event"] = json!(kin.start.as_deref());
+    object
+}
+
 fn process(process: &Process) -> Value {
     json!({
         "known": process.known,
@@ -96,6 +103,5 @@ fn process(process: &Process) -> Value {
         "renamed": process.renamed(),
         "start": process.started,
         "end": process.ended,
-        "start_event": process.start.as_deref(),
     })
 }
