@@ -21,5 +21,6 @@ pub mod sequence;
 pub mod rules;
 pub mod scan;
 
+pub mod compare;
 pub mod report;
 pub mod synth;

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("json", &["eql", "time"]),
     ("rules", &["eql", "error", "finding", "hash"]),
     ("scan", &["eql", "error", "finding", "hash", "input", "json", "rules", "sequence", "sysmon", "time"]),
+    ("compare", &["finding", "time"]),
     ("report", &["error", "finding", "hash", "time"]),
     ("synth", &["error", "sysmon", "time"]),
 ];

@@ -41,7 +41,7 @@ pub enum Command {
     /// Write the outputs of a scan again, without the evidence: in other formats, with other limits, other case data, a marking.
     Report(ReportArgs),
     /// Say what differs between two scans: findings, near misses, inputs, coverage, rules.
-    //     Diff(DiffArgs),
+    Diff(DiffArgs),
     /// Say what is in the evidence, without any rule: sources, hosts, logs, event ids, gaps, cleared logs, clocks, copies.
     Inspect(InspectArgs),
     /// Ask one EQL query of event logs, or of any JSON lines (ECS documents, for instance).

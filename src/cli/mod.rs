@@ -3,6 +3,7 @@
 mod allow;
 mod archives;
 mod args;
+mod diff;
 mod explain;
 mod explain_finding;
 mod export;
@@ -72,6 +73,7 @@ fn dispatch() -> Exit {
     let answer = match cli.command {
         Command::Scan(args) => scan::run(&args, terminal),
         Command::Report(args) => report::run(&args, terminal),
+        Command::Diff(args) => diff::run(&args, terminal),
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
