@@ -10,6 +10,8 @@ mod scope;
 mod selected;
 pub mod story;
 pub mod subject;
+mod tlp;
+mod wire;
 
 use std::sync::Arc;
 
@@ -22,11 +24,12 @@ pub use coverage::{
 pub use histogram::Histogram;
 pub use judgement::{Group, Prevalence, Reason};
 pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
-pub use run::{Case, Run, Tlp};
+pub use run::{Case, Rebuilt, Run};
 pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
 pub use story::{ExcludedName, Listed, Story, Untold};
 pub use subject::Subject;
+pub use tlp::Tlp;
 
 use crate::time::Timestamp;
 
@@ -57,8 +60,7 @@ impl Severity {
 }
 
 /// Which clock orders events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Clock {
     /// System/TimeCreated, at 100 ns.
     #[default]
@@ -78,7 +80,7 @@ impl Clock {
 }
 
 /// A rule's metadata, as every finding of it carries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RuleInfo {
     /// The rule's id.
     pub id: String,
@@ -95,6 +97,7 @@ pub struct RuleInfo {
     /// Free words.
     pub tags: Vec<String>,
     /// ATT&CK tactics and techniques.
+    #[serde(rename = "threat")]
     pub threats: Vec<Threat>,
     /// The query's text.
     pub query: String,
@@ -118,7 +121,7 @@ pub struct Threat {
 }
 
 /// One ATT&CK technique or sub-technique.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 pub struct Technique {
     /// `T1218.005`
     pub id: String,
@@ -259,7 +262,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// Where an event was read.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Evidence {
     /// The source's name as reports print it: the path as given, `/`-separated.
     pub source: String,
@@ -290,8 +293,7 @@ impl Evidence {
 }
 
 /// What kind of loss a damage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DamageKind {
     /// The path is not there, or cannot be opened or read.
     Unreadable,
@@ -345,8 +347,7 @@ pub struct Damage {
 }
 
 /// What a source is, by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
     /// An event log, as Windows writes it.
     Evtx,
@@ -374,8 +375,7 @@ impl SourceKind {
 }
 
 /// How a source fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Read to the end without loss.
     Read,
@@ -403,8 +403,7 @@ impl Status {
 }
 
 /// Whether what its collector says of a source holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Vouched {
     /// The collection says nothing of it.
     #[default]
@@ -436,6 +435,7 @@ impl Vouched {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SourceReport {
     /// The source's name as reports print it.
+    #[serde(rename = "path")]
     pub source: String,
     /// What it is; `None` for what is no log.
     pub kind: Option<SourceKind>,
@@ -461,6 +461,7 @@ pub struct SourceReport {
     /// Records among them, of any provider, that were recovered.
     pub recovered: u64,
     /// Records besides those that were left out because of the run's bounds.
+    #[serde(rename = "filtered_by")]
     pub filtered: Filtered,
     /// First TimeCreated of a Sysmon record.
     #[serde(with = "crate::time::ticks::option")]
@@ -471,6 +472,7 @@ pub struct SourceReport {
     /// How many damages it has.
     pub problems: u64,
     /// How its Sysmon records stand to those of other sources.
+    #[serde(flatten)]
     pub overlap: Overlap,
 }
 

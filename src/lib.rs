@@ -24,5 +24,6 @@ pub mod rules;
 pub mod dataset;
 pub mod scan;
 
+pub mod compare;
 pub mod report;
 pub mod synth;

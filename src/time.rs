@@ -76,9 +76,10 @@ impl Timestamp {
         Some(Self::from_jiff(zoned.timestamp()))
     }
 
-    /// The current time by the machine's clock.
+    /// The current time by the machine's clock, to the microseconds that are printed.
     pub fn now() -> Self {
-        Self::from_jiff(jiff::Timestamp::now())
+        let now = Self::from_jiff(jiff::Timestamp::now());
+        Self(now.0 - now.0.rem_euclid(10))
     }
 
     fn from_jiff(instant: jiff::Timestamp) -> Self {
@@ -131,6 +132,17 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+/// As it is displayed, which is to the microsecond.
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let past_printing = text.strip_prefix("FILETIME ").and_then(|ticks| ticks.parse().ok()).map(Self);
+        past_printing
+            .or_else(|| Self::parse(&text))
+            .ok_or_else(|| serde::de::Error::custom(format_args!("{text:?} is no time")))
+    }
+}
+
 /// Times as whole ticks, for lines that machines read back: `#[serde(with = "ticks")]`. What is displayed has lost the last digit.
 pub mod ticks {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -167,14 +179,24 @@ pub mod ticks {
             time.map(Timestamp::ticks).serialize(serializer)
         }
 
-        /// From a number of 100 ns ticks since 1601, or `null`.
+        /// From a number of 100 ns ticks since 1601, a time as it is displayed, or `null`.
         ///
         /// # Errors
-        /// When there is neither.
+        /// When there is none of these.
         pub fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Timestamp>, D::Error> {
-            Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_ticks))
+            /// A stream's number, or the text of a run's record.
+            #[derive(Deserialize)]
+            #[serde(untagged)]
+            enum Written {
+                Ticks(i64),
+                Text(Timestamp),
+            }
+            Ok(Option::<Written>::deserialize(deserializer)?.map(|written| match written {
+                Written::Ticks(ticks) => Timestamp::from_ticks(ticks),
+                Written::Text(time) => time,
+            }))
         }
     }
 }
@@ -263,6 +285,18 @@ mod tests {
         let ticks = Timestamp::from_filetime(132_000_000_000_000_001);
         assert_eq!(ticks.to_string(), "2019-04-17T18:40:00.000000+00:00");
         assert_eq!(ticks.ticks_since(ticks.truncated_to_millis()), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for ticks in [i64::MIN, -1, 0, 10, 132_000_000_000_000_010, i64::MAX] {
+            let time = Timestamp::from_ticks(ticks);
+            let json = serde_json::to_string(&time).expect("JSON");
+            let read: Timestamp = serde_json::from_str(&json).expect("a time");
+            assert_eq!(read.to_string(), time.to_string());
+            assert!(time.ticks_since(read) < 10, "{json}");
+        }
+        assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
     }
 
     #[test]

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
+    ("compare", &["finding", "time"]),
     ("report", &["error", "finding", "hash", "time"]),
     ("synth", &["error", "sysmon", "time"]),
 ];

@@ -4,7 +4,9 @@ mod common;
 mod report_support;
 
 use common::{at, findings, samples};
-use evql::finding::{Clock, ExcludedName, Finding, Severity};
+use std::borrow::Cow;
+
+use evql::finding::{Clock, ExcludedName, Finding, Reason, Severity};
 use evql::scan::{groups, judge};
 use report_support::finding;
 use serde_json::{Value, json};
@@ -31,7 +33,11 @@ fn judged(finding: Finding) -> (Vec<(&'static str, i32)>, u32, Severity) {
     let mut list = [finding];
     judge(&mut list, 1);
     let [finding] = list;
-    let why = finding.why.iter().map(|reason| (reason.code, reason.weight)).collect();
+    let code = |reason: &Reason| match reason.code {
+        Cow::Borrowed(code) => code,
+        Cow::Owned(_) => panic!("judged, not read back"),
+    };
+    let why = finding.why.iter().map(|reason| (code(reason), reason.weight)).collect();
     assert!(finding.why.iter().all(|reason| !reason.words.is_empty()));
     assert_eq!((finding.rule.severity, finding.rule.risk_score), (Severity::Medium, 47), "the base stays");
     (why, finding.risk_score, finding.severity)
@@ -119,7 +125,7 @@ fn prevalence_counts_hosts_and_weighs_from_five_hosts_on() {
     judge(&mut list, 4);
     assert!(list.iter().all(|finding| finding.why.is_empty()), "four hosts are too few");
     judge(&mut list, 6);
-    let codes = |number: usize| list[number].why.iter().map(|reason| reason.code).collect::<Vec<_>>();
+    let codes = |number: usize| list[number].why.iter().map(|reason| &*reason.code).collect::<Vec<_>>();
     assert_eq!((codes(0), codes(4)), (vec!["common"], vec!["rare"]));
     assert_eq!((list[0].risk_score, list[0].severity), (32, Severity::Medium));
     assert_eq!(list[4].risk_score, 52);

@@ -236,7 +236,7 @@ fn what_a_process_touched_is_counted_by_kind() {
         .iter()
         .map(|activity| {
             let first = &activity.targets.shown[0];
-            (activity.kind, activity.all.count, activity.targets.total, first.target.as_str())
+            (&*activity.kind, activity.all.count, activity.targets.total, first.target.as_str())
         })
         .collect();
     let expected = [

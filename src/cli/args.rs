@@ -27,7 +27,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "Exit codes:
   0    everything was read
-  1    there are findings (only with --exit-code)
+  1    there are findings (scan, only with --exit-code); the runs differ (diff)
   2    finished, but some input could not be read fully
   3    wrong arguments or rules; nothing was done
   4    nothing usable was found
@@ -39,6 +39,10 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Run rules over event logs and write the findings as CSV, JSON lines and an HTML report.
     Scan(ScanArgs),
+    /// Write the outputs of a scan again, without the evidence: in other formats, with other limits, other case data, a marking.
+    Report(ReportArgs),
+    /// Say what differs between two scans: findings, near misses, inputs, coverage, rules.
+    Diff(DiffArgs),
     /// Say what is in the evidence, without any rule: sources, hosts, logs, event ids, gaps, cleared logs, clocks, copies.
     Inspect(InspectArgs),
     /// Ask one EQL query of event logs, or of any JSON lines (ECS documents, for instance).
@@ -244,7 +248,7 @@ pub struct ScanArgs {
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]
-    pub report: ReportArgs,
+    pub report: FindingArgs,
     /// Which clock orders events and measures spans.
     #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
     pub clock: ClockChoice,
@@ -261,10 +265,20 @@ pub struct ScanArgs {
 
 /// What becomes of findings.
 #[derive(Debug, Clone, Args)]
-pub struct ReportArgs {
+pub struct FindingArgs {
     /// An allow-list (TOML): findings that its entries describe are set aside, listed with the reason; repeatable.
     #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub allow: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Exit with 1 when there are findings.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// What is written, where, and how.
+#[derive(Debug, Clone, Args)]
+pub struct OutputArgs {
     /// The folder for the outputs (made if need be), or `-` to stream one format to standard output [default: evql-<UTC time>].
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -274,20 +288,39 @@ pub struct ReportArgs {
     /// Overwrite outputs that are there already.
     #[arg(long)]
     pub force: bool,
-    #[command(flatten)]
-    pub case: CaseArgs,
-    /// Exit with 1 when there are findings.
-    #[arg(long)]
-    pub exit_code: bool,
     /// Leave CSV cells that a spreadsheet would run as formulas as they are, instead of putting an apostrophe before them.
     #[arg(long)]
     pub csv_raw: bool,
     /// Begin CSV files with a byte order mark, for Excel.
     #[arg(long)]
     pub csv_bom: bool,
-    /// How many findings the HTML report shows in full.
-    #[arg(long, default_value_t = 2_000, value_name = "N")]
-    pub html_limit: usize,
+    /// How many findings the HTML report shows in full [default: 2000; of outputs written again, as many as before].
+    #[arg(long, value_name = "N")]
+    pub html_limit: Option<usize>,
+    #[command(flatten)]
+    pub case: CaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A folder that a scan wrote, with findings.jsonl and run.json in it.
+    #[arg(value_name = "RUN_DIR")]
+    pub run: PathBuf,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The folder of the earlier run, with findings.jsonl and run.json in it.
+    #[arg(value_name = "RUN_A")]
+    pub before: PathBuf,
+    /// The folder of the later run.
+    #[arg(value_name = "RUN_B")]
+    pub after: PathBuf,
+    /// Print one JSON object, with everything in it.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What the run is for; it stands in the page and in run.json as it is given.
@@ -306,23 +339,23 @@ pub struct CaseArgs {
     /// The number of a piece of evidence; repeatable.
     #[arg(long = "evidence-id", value_name = "ID")]
     pub evidence_ids: Vec<String>,
-    /// With whom the results may be shared, by the Traffic Light Protocol 2.0.
+    /// Who may read the result, by the Traffic Light Protocol 2.0: it heads the page and every printed sheet.
     #[arg(long, value_enum, value_name = "LABEL")]
     pub tlp: Option<TlpChoice>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlpChoice {
-    /// With everybody.
+    /// No limit on disclosure.
     Clear,
-    /// Within the community, not in public.
+    /// The community.
     Green,
-    /// With those who need to know, clients included.
+    /// The organization and its clients, who need to know.
     Amber,
-    /// With those who need to know in the recipient's own organization.
+    /// The organization only.
     #[value(name = "amber+strict")]
     AmberStrict,
-    /// With nobody beyond the recipients.
+    /// Only those named.
     Red,
 }
 
@@ -391,7 +424,7 @@ pub struct ReduceArgs {
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]
-    pub report: ReportArgs,
+    pub report: FindingArgs,
 }
 
 #[derive(Debug, Args)]

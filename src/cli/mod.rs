@@ -5,6 +5,7 @@ mod archives;
 mod args;
 #[cfg(feature = "parquet")]
 mod dataset;
+mod diff;
 mod documents;
 mod explain;
 mod explain_finding;
@@ -12,9 +13,11 @@ mod export;
 mod fields;
 mod inspect;
 mod map;
+mod output;
 mod outputs;
 mod query;
 mod reduce;
+mod report;
 mod rules;
 mod run_folder;
 mod scan;
@@ -39,7 +42,7 @@ use terminal::Terminal;
 pub enum Exit {
     /// All input was read.
     Success = 0,
-    /// There are findings, and `--exit-code` asked to say so.
+    /// There are findings, and `--exit-code` asked to say so; or `diff` tells of differences.
     Findings = 1,
     /// Finished, but some input could not be read fully.
     Partial = 2,
@@ -75,6 +78,8 @@ fn dispatch() -> Exit {
     let terminal = Terminal::new(cli.quiet, cli.color);
     let answer = match cli.command {
         Command::Scan(args) => scan::run(&args, terminal),
+        Command::Report(args) => report::run(&args, terminal),
+        Command::Diff(args) => diff::run(&args, terminal),
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),

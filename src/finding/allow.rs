@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Finding;
 
 /// One entry of an allow-list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct AllowEntry {
     /// Its id, unique among all lists of a run.
     pub id: String,
@@ -18,6 +18,7 @@ pub struct AllowEntry {
     /// The rules it is for, by id or name, `*` and `?` as wildcards; `None` for all.
     pub rule: Option<String>,
     /// Whether it had expired when the run began, so that it applied to nothing.
+    #[serde(default)]
     pub expired: bool,
 }
 

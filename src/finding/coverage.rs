@@ -1,5 +1,6 @@
 //! How far the evidence reaches: which events each host logged, when it did not log them, and which rules that leaves blind. It puts nothing into words.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::histogram::Histogram;
@@ -30,6 +31,9 @@ pub struct HostCoverage {
     /// For each event that a rule needs, whether it is there.
     #[serde(skip)]
     pub presence: BTreeMap<u32, Presence>,
+    /// How many records of any known event when; worked out with `presence`.
+    #[serde(skip)]
+    pub logged: Histogram,
 }
 
 /// One host's records of one event, copies included.
@@ -95,7 +99,7 @@ pub struct Absences {
 }
 
 /// A stretch of time, as exact as the histogram's buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Period {
     /// Its beginning.
     pub from: Timestamp,
@@ -131,11 +135,12 @@ impl HostCoverage {
         self.events.get(&event_id).map_or(0, |event| event.count)
     }
 
-    /// Works out [`HostCoverage::presence`] for the events `needed`.
+    /// Works out [`HostCoverage::presence`] and [`HostCoverage::logged`] for the events `needed`.
     pub fn judge(&mut self, needed: impl Iterator<Item = u32>) {
         let mut logged = Histogram::default();
         self.events.values().for_each(|event| logged.merge(&event.histogram));
         self.presence = needed.map(|event_id| (event_id, self.presence_of(event_id, &logged))).collect();
+        self.logged = logged;
     }
 
     fn presence_of(&self, event_id: u32, logged: &Histogram) -> Presence {
@@ -221,10 +226,7 @@ impl Overlap {
 }
 
 /// What newer sources of the same log are to a source; of a source with several logs the last that applies.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Relation {
     /// There is none.
     #[default]
@@ -264,20 +266,23 @@ pub struct Reach {
 }
 
 /// An event that rules need.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Need {
     /// Sysmon's event id.
     pub event_id: u32,
     /// Its name, as Sysmon's manifest has it.
-    pub name: &'static str,
+    #[serde(rename = "event")]
+    pub name: Cow<'static, str>,
     /// The ids of the rules of which it can satisfy a stage, in the rules' order.
+    #[serde(rename = "needed_by")]
     pub rules: Vec<String>,
 }
 
 /// Rules with a stage that only events can satisfy which some hosts do not log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Blind {
     /// The events, one of which the stage needs; empty where Sysmon writes no event that could satisfy it.
+    #[serde(rename = "needs_one_of")]
     pub events: Vec<u32>,
     /// The rules' names, in the rules' order.
     pub rules: Vec<String>,

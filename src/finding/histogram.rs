@@ -6,40 +6,17 @@ use crate::time::{TICKS_PER_SECOND, Timestamp};
 const BUCKETS: usize = 128;
 /// Buckets are at least 2⁸ seconds (4 min 16 s) wide, so that any time's number fits 32 bits.
 const NARROWEST: u32 = 8;
-/// And at most 2⁴⁰ seconds: no time is later than that.
+/// Nor wider than 2⁴⁰ seconds: no time is later.
 const WIDEST: u32 = 40;
 
 /// How many there were when: buckets of 2ⁿ seconds since 1601, only those kept that hold something. When there would be more than 128 of them the
 /// width doubles. The result depends on what was added alone, neither on the order nor on what was merged with what. Times before 1601 count as 1601.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "Plain", into = "Plain")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     /// The width is 2 to this many seconds.
     shift: u32,
     /// Number and count, by number. Counts saturate.
     buckets: Vec<(u32, u32)>,
-}
-
-/// A histogram as it is written down: the width's exponent, and the buckets.
-type Plain = (u32, Vec<(u32, u32)>);
-
-impl From<Histogram> for Plain {
-    fn from(histogram: Histogram) -> Self {
-        (histogram.shift, histogram.buckets)
-    }
-}
-
-/// Refuses what no histogram is.
-impl TryFrom<Plain> for Histogram {
-    type Error = &'static str;
-
-    fn try_from((shift, buckets): Plain) -> Result<Self, Self::Error> {
-        let ascending = buckets.is_sorted_by(|(a, _), (b, _)| a < b);
-        match (NARROWEST..=WIDEST).contains(&shift) && buckets.len() <= BUCKETS && ascending {
-            true => Ok(Self { shift, buckets }),
-            false => Err("a histogram is an exponent from 8 to 40 and at most 128 ascending buckets"),
-        }
-    }
 }
 
 impl Default for Histogram {
@@ -112,6 +89,38 @@ impl Histogram {
         let mut wide = self.clone();
         wide.widen(width.max(1).ilog2());
         wide
+    }
+
+    /// It as one line: the width as a power of two, then per bucket how many further it is than the one before (the first: its number), and its count
+    /// where that is not 1: `8 50993472 1x3 2`.
+    pub fn to_text(&self) -> String {
+        let mut text = self.shift.to_string();
+        let mut before = 0;
+        for (number, count) in &self.buckets {
+            text.push_str(&format!(" {}", number - before));
+            if *count != 1 {
+                text.push_str(&format!("x{count}"));
+            }
+            before = *number;
+        }
+        text
+    }
+
+    /// What [`Histogram::to_text`] wrote; `None` when `text` is no such line.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let shift = words.next()?.parse().ok().filter(|shift| (NARROWEST..=WIDEST).contains(shift))?;
+        let mut buckets: Vec<(u32, u32)> = Vec::new();
+        for word in words.take(BUCKETS + 1) {
+            let (further, count) = word.split_once('x').unwrap_or((word, "1"));
+            let (further, count): (u32, u32) = (further.parse().ok()?, count.parse().ok()?);
+            let number = match buckets.last() {
+                Some((before, _)) => before.checked_add(further).filter(|number| number > before)?,
+                None => further,
+            };
+            buckets.push((number, count));
+        }
+        (buckets.len() <= BUCKETS).then_some(Self { shift, buckets })
     }
 
     fn number(&self, time: Timestamp) -> u32 {
@@ -188,6 +197,15 @@ mod tests {
         assert_eq!(histogram.at_width(u64::MAX).len(), 1);
     }
 
+    #[test]
+    fn a_line_that_is_none_is_refused() {
+        let many = format!("8{}", " 1".repeat(BUCKETS + 1));
+        for text in ["", "7", "41", "8 ", "8 1 0", "8 1x", "8 4294967295 1", "8 -1", "8  1", &many] {
+            assert_eq!(Histogram::from_text(text), None, "{text}");
+        }
+        assert_eq!(Histogram::from_text("8"), Some(Histogram::default()));
+    }
+
     proptest! {
         #[test]
         fn any_order_and_any_partition_give_the_same(
@@ -213,6 +231,7 @@ mod tests {
             prop_assert_eq!(&merged(&mut parts.iter()), &whole);
             prop_assert_eq!(&merged(&mut parts.iter().rev()), &whole);
             prop_assert!(whole.len() <= BUCKETS);
+            prop_assert_eq!(Histogram::from_text(&whole.to_text()), Some(whole.clone()));
             prop_assert_eq!(whole.buckets().map(|(.., count)| count as usize).sum::<usize>(), times.len());
         }
     }

@@ -1,14 +1,15 @@
 //! How much a finding matters here, beyond what its rule says: reasons, how common it is, and what it has in common with others. It weighs nothing.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{RuleInfo, Severity};
 
 /// A stated fact that raises or lowers a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reason {
     /// The fact's name: `public_destination`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The fact in words, with the value it rests on.
     pub words: String,
     /// Points of risk that it adds, negative when it lowers.
@@ -23,7 +24,7 @@ impl Reason {
 }
 
 /// On how many hosts the findings of the run show the same; `None` where the finding has no such fact.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Prevalence {
     /// The same program, by name.
     pub process: Option<usize>,

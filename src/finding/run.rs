@@ -1,5 +1,6 @@
 //! The run itself and the case it is for: what differs between two runs over the same evidence. It measures nothing.
 
+use super::Tlp;
 use crate::time::Timestamp;
 
 /// A run.
@@ -25,10 +26,40 @@ pub struct Run {
     pub exit_code: u8,
     /// What the run is for.
     pub case: Case,
+    /// How often and how the outputs were written again from what a run left, the first time first; none for the run itself.
+    pub rebuilt: Vec<Rebuilt>,
+}
+
+/// Outputs written again, without the evidence.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Rebuilt {
+    /// When.
+    pub time: Timestamp,
+    /// By which version of evql.
+    pub version: String,
+    /// The command line.
+    pub arguments: Vec<String>,
+    /// The folder that relative paths were taken from.
+    pub working_directory: String,
+    /// SHA-256 of the `findings.jsonl` that was read, lower-case hex.
+    pub findings_sha256: String,
+    /// SHA-256 of the `run.json` that was read, lower-case hex.
+    pub run_sha256: String,
+    /// The case as it stood there.
+    pub case_before: Case,
+    /// Why the result may not be what the run found, one sentence each; none when all is as the run wrote it.
+    pub doubts: Vec<String>,
+}
+
+impl Run {
+    /// What is doubtful since the run, one sentence each.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.doubts).map(String::as_str)
+    }
 }
 
 /// What a run is for, as whoever started it says. All of it may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Case {
     /// The case's number or name.
     pub id: String,
@@ -38,41 +69,9 @@ pub struct Case {
     pub organization: String,
     /// The numbers of the pieces of evidence.
     pub evidence_ids: Vec<String>,
-    /// With whom the results may be shared; `None` when nothing is said.
+    /// Who may read the result; `None` when nothing is said.
+    #[serde(default)]
     pub tlp: Option<Tlp>,
-}
-
-/// A label of FIRST's Traffic Light Protocol, version 2.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tlp {
-    /// With everybody.
-    Clear,
-    /// Within the community.
-    Green,
-    /// With those who need to know, clients included.
-    Amber,
-    /// With those who need to know in one organization.
-    AmberStrict,
-    /// With nobody else.
-    Red,
-}
-
-impl Tlp {
-    /// The word used on the command line and in outputs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Clear => "clear",
-            Self::Green => "green",
-            Self::Amber => "amber",
-            Self::AmberStrict => "amber+strict",
-            Self::Red => "red",
-        }
-    }
-
-    /// The label as the protocol wants it written: `TLP:AMBER+STRICT`.
-    pub fn label(self) -> String {
-        format!("TLP:{}", self.as_str().to_uppercase())
-    }
 }
 
 impl Case {

@@ -17,6 +17,7 @@ pub struct Window {
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Selected {
     /// The time.
+    #[serde(flatten)]
     pub window: Window,
     /// Patterns of hosts, one of which a record's must match; empty for all hosts.
     pub hosts: Vec<String>,
@@ -33,6 +34,7 @@ impl Selected {
 
 /// Records of any provider that were left out because the run was not to look at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Filtered {
     /// Before the window.
     pub before: u64,

@@ -1,5 +1,6 @@
 //! What else the process of a finding was and did: who started it, whom it started, where it connected, what it touched. It judges nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub enum Untold {
     NearMiss,
     /// The run did not read the evidence a second time.
     NotRead,
+    /// It was told under another finding, and that is not among those that were read back.
+    Lost,
 }
 
 impl Untold {
@@ -56,6 +59,7 @@ impl Untold {
             Self::Interrupted => "interrupted",
             Self::NearMiss => "near_miss",
             Self::NotRead => "not_read",
+            Self::Lost => "lost",
         }
     }
 
@@ -66,6 +70,7 @@ impl Untold {
             Self::NotRead => {
                 "A story takes a second reading of the evidence, which this run did not do: scan the evidence itself for it."
             }
+            Self::Lost => "The story was told under a finding that is not here any more.",
             Self::NoProcess => {
                 "No event of this finding names a process by its GUID, so nothing can be told of one."
             }
@@ -103,7 +108,7 @@ impl<T> Listed<T> {
 }
 
 /// A process in a story. Texts that nothing tells are empty.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
 pub struct Process {
     /// Whether its start is in the evidence. Otherwise only what another event tells of it is here.
     pub known: bool,
@@ -128,16 +133,21 @@ pub struct Process {
     /// LogonId.
     pub logon_id: String,
     /// IntegrityLevel.
+    #[serde(rename = "integrity_level")]
     pub integrity: String,
     /// By algorithm.
+    #[serde(rename = "hash")]
     pub hashes: BTreeMap<String, String>,
     /// OriginalFileName of the version resource.
     pub original_file_name: String,
     /// UtcTime of the start.
+    #[serde(rename = "start")]
     pub started: Option<Timestamp>,
     /// UtcTime of the end.
+    #[serde(rename = "end")]
     pub ended: Option<Timestamp>,
     /// The event of the start; of the process itself only when it is none of the finding's.
+    #[serde(rename = "start_event")]
     pub start: Option<Arc<EvidenceEvent>>,
 }
 
@@ -196,7 +206,7 @@ impl Process {
 }
 
 /// How often something was, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Count {
     /// How often.
     pub count: u64,
@@ -216,22 +226,24 @@ impl Count {
 }
 
 /// Events 3 of a process.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Connections {
-    /// All of them.
-    pub all: Count,
     /// Distinct destinations, the most frequent first.
     pub destinations: Listed<Destination>,
     /// How they lie in time; `None` for fewer than two.
     pub intervals: Option<Intervals>,
+    /// All of them.
+    #[serde(flatten)]
+    pub all: Count,
 }
 
 /// Where connections went.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Destination {
     /// DestinationIp.
     pub ip: String,
     /// DestinationPort.
+    #[serde(with = "super::wire::port")]
     pub port: String,
     /// Protocol.
     pub protocol: String,
@@ -244,11 +256,12 @@ pub struct Destination {
     /// Whether only other processes of the host asked for `names`.
     pub named_by_host: bool,
     /// The connections.
+    #[serde(flatten)]
     pub seen: Count,
 }
 
 /// The gaps between connections, in whole milliseconds by the clock that ordered the findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Intervals {
     /// How many gaps.
     pub count: u64,
@@ -289,16 +302,17 @@ fn spread(numbers: &mut [i64]) -> Option<(i64, i64, i64)> {
 }
 
 /// A name that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Query {
     /// QueryName.
     pub name: String,
-    /// The queries.
-    pub seen: Count,
     /// QueryStatus, each once, sorted.
     pub statuses: Vec<String>,
     /// QueryResults, its parts each once, sorted.
     pub answers: Vec<String>,
+    /// The queries.
+    #[serde(flatten)]
+    pub seen: Count,
 }
 
 /// The words of [`Activity::kind`], in order.
@@ -306,30 +320,32 @@ pub const ACTIVITIES: [&str; 7] =
     ["files", "registry", "pipes", "image_loads", "process_access", "injected_threads", "other"];
 
 /// Events of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Activity {
     /// One of [`ACTIVITIES`].
-    pub kind: &'static str,
-    /// All of them.
-    pub all: Count,
+    pub kind: Cow<'static, str>,
     /// What they touched, the most frequent first.
     pub targets: Listed<Touched>,
+    /// All of them.
+    #[serde(flatten)]
+    pub all: Count,
 }
 
 /// What some events touched.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Touched {
     /// Sysmon's name for the event.
-    pub event: &'static str,
+    pub event: Cow<'static, str>,
     /// The file, key, pipe, image.
     pub target: String,
     /// The events.
+    #[serde(flatten)]
     pub seen: Count,
 }
 
 /// A name that a rule excludes, asked for by the process before it connected to an address that the answer gave. The connection itself carries no name, so the
 /// rule could not see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ExcludedName {
     /// The name.
     pub name: String,
@@ -338,6 +354,7 @@ pub struct ExcludedName {
     /// The address.
     pub address: String,
     /// EventRecordID of the query.
+    #[serde(with = "super::wire::number_as_text")]
     pub record_id: Option<u64>,
 }
 

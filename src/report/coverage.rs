@@ -59,7 +59,7 @@ pub fn older_copies(outcome: &Outcome) -> Option<String> {
 /// `3 (network connection)`: of a name such as `DNSEvent (DNS query)` what is in the parentheses.
 pub fn event(need: &Need) -> String {
     let inner = need.name.split_once(" (").and_then(|(_, inner)| inner.strip_suffix(')'));
-    let words: Vec<String> = inner.unwrap_or(need.name).split(' ').map(lowered).collect();
+    let words: Vec<String> = inner.unwrap_or(&need.name).split(' ').map(lowered).collect();
     format!("{} ({})", need.event_id, words.join(" "))
 }
 

@@ -175,7 +175,7 @@ pub fn write_coverage(outcome: &Outcome, options: CsvOptions, out: &mut dyn Writ
             table.row([
                 Cell::text(&*host.host),
                 Cell::count(need.event_id),
-                Cell::text(need.name),
+                Cell::text(&*need.name),
                 Cell::list(and_more(need.rules.iter().take(NEEDED_BY).cloned(), need.rules.len())),
                 Cell::count(host.count(need.event_id)),
                 time(event.and_then(|event| event.first)),

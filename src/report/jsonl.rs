@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 use super::story::{self, Told};
 use super::subject::Subject;
 use super::timeline;
-use crate::finding::{
-    EvidenceEvent, Finding, NearCount, NearMiss, Outcome, Prevalence, Reason, RuleInfo, Suppressed, Threat,
-};
+use crate::finding::{EvidenceEvent, Finding, NearCount, NearMiss, Outcome, RuleInfo, Suppressed};
 use crate::time::TICKS_PER_MILLI;
 
 /// The version of the objects in `findings.jsonl`; a key renamed, removed or given another meaning raises it.
@@ -76,18 +74,18 @@ pub fn finding_object(finding: &Finding, elsewhere: Option<&str>) -> Value {
         "base_severity": rule.severity.as_str(),
         "risk_score": finding.risk_score,
         "base_risk": rule.risk_score,
-        "why": finding.why.iter().map(reason).collect::<Vec<_>>(),
-        "prevalence": prevalence(&finding.prevalence),
+        "why": finding.why,
+        "prevalence": finding.prevalence,
         "host": {"name": finding.host},
         "user": head(finding, "user.", &["domain", "name"]),
         "process": process(finding),
         "clock": finding.clock.as_str(),
         "delta_ms": finding.delta_ticks.map(|ticks| ticks.div_euclid(TICKS_PER_MILLI)),
-        "threat": finding.threats.iter().map(threat).collect::<Vec<_>>(),
+        "threat": finding.threats,
         "notes": finding.notes,
-        "resolved_from_excluded_name": story::excluded_name(finding.excluded_name.as_ref()),
+        "resolved_from_excluded_name": finding.excluded_name,
         "story": story::object(finding, elsewhere),
-        "events": finding.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
+        "events": finding.events,
     })
 }
 
@@ -106,7 +104,7 @@ pub fn near_miss_object(miss: &NearMiss) -> Value {
         "process": process(nearly),
         "clock": nearly.clock.as_str(),
         "delta_ms": nearly.delta_ticks.map(|ticks| ticks.div_euclid(TICKS_PER_MILLI)),
-        "events": nearly.events.iter().map(|event| event_object(event.as_ref())).collect::<Vec<_>>(),
+        "events": nearly.events,
     })
 }
 
@@ -129,17 +127,6 @@ fn rule_head(rule: &RuleInfo) -> Value {
     })
 }
 
-fn reason(reason: &Reason) -> Value {
-    json!({"code": reason.code, "words": reason.words, "weight": reason.weight})
-}
-
-fn prevalence(hosts: &Prevalence) -> Value {
-    json!({
-        "process": hosts.process, "destination": hosts.destination, "process_and_destination": hosts.process_and_destination,
-        "command_line": hosts.command_line, "hash": hosts.hash, "pattern": hosts.pattern, "command_shape": hosts.command_shape,
-    })
-}
-
 fn process(finding: &Finding) -> Value {
     const FIELDS: &[&str] = &["entity_id", "name", "executable", "pid", "command_line"];
     let mut process = head(finding, "process.", FIELDS);
@@ -153,45 +140,12 @@ fn head(finding: &Finding, prefix: &str, fields: &[&str]) -> Map<String, Value> 
     fields.iter().map(|field| ((*field).to_owned(), value(field).unwrap_or(Value::Null))).collect()
 }
 
-fn threat(threat: &Threat) -> Value {
-    let techniques: Vec<Value> = threat
-        .techniques
-        .iter()
-        .map(|technique| json!({"id": technique.id, "name": technique.name}))
-        .collect();
-    json!({"framework": "MITRE ATT&CK", "tactic": {"id": threat.tactic_id, "name": threat.tactic_name}, "technique": techniques})
-}
-
-fn event_object(event: Option<&EvidenceEvent>) -> Value {
-    event.map_or(Value::Null, |event| Value::Object(event_document(event)))
-}
-
-/// The event's whole ECS document, keys sorted, with what identifies it put in whether or not the document has it, and where it was read.
+/// The event's document with what identifies it and where it was read.
 pub(super) fn event_document(event: &EvidenceEvent) -> Map<String, Value> {
-    let evidence = &event.evidence;
-    let mut document = event.document.clone();
-    document.insert("@timestamp".to_owned(), Value::from(event.timestamp.to_string()));
-    let known = [
-        ("event", "code", Some(event.event_id.to_string())),
-        ("event", "created", Some(event.created.to_string())),
-        ("winlog", "record_id", event.record_id.map(|id| id.to_string())),
-        ("winlog", "channel", Some(event.channel.clone())),
-        ("winlog", "computer_name", Some(event.computer.clone())),
-    ];
-    for (object, key, text) in known.into_iter().filter_map(|(object, key, text)| Some((object, key, text?)))
-    {
-        put(&mut document, object, key, Value::from(text));
+    match json!(event) {
+        Value::Object(document) => document,
+        _ => Map::new(),
     }
-    document.insert(
-        "evidence".to_owned(),
-        json!({
-            "source": evidence.source, "sha256": evidence.sha256, "copies": evidence.copies, "recovered": evidence.recovered,
-            "other_sources": evidence.other_sources, "fields_shifted": evidence.fields_shifted, "forwarded": evidence.forwarded,
-        }),
-    );
-    document.sort_keys();
-    document.values_mut().for_each(Value::sort_all_objects);
-    document
 }
 
 /// Puts `value` at `object`.`key`, making the object where there is none.

@@ -1,4 +1,5 @@
-//! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream. It decides nothing about what a finding is and reads no log.
+//! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream; and the last two read back. It decides nothing about what a
+//! finding is and reads no log.
 
 pub mod cell;
 mod coverage;
@@ -11,6 +12,7 @@ pub mod iocs;
 pub mod jsonl;
 pub mod navigator;
 pub mod near;
+mod read;
 pub mod run;
 pub mod signals;
 pub mod stix;
@@ -24,6 +26,7 @@ use std::io::{self, Write};
 pub use coverage::older_copies;
 pub use folder::{Written, refuse_existing, write_folder};
 pub use html::{Files, not_covered, verdict};
+pub use read::{ReadBack, read_folder};
 pub use subject::finding_target;
 
 use crate::error::{Error, Result};

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::coverage;
 use crate::finding::{
-    AllowEntry, AllowFile, Damage, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence, RuleInfo,
-    Run, SourceKind, SourceReport, Status, Tlp,
+    AllowEntry, AllowFile, Filtered, HostCoverage, LISTED, LISTED_PER_RULE, Need, Outcome, Presence,
+    RuleInfo, Run, SourceReport, Status,
 };
 use crate::hash::sha256;
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub const SCHEMA: i64 = 1;
 
 /// A file that was written beside `run.json`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OutputFile {
     /// Its name in the folder.
     pub name: String,
@@ -53,35 +53,33 @@ pub fn write(
         "version": run.version,
         "executable_sha256": run.executable_sha256,
         "platform": run.platform,
-        "case": {
-            "id": run.case.id, "examiner": run.case.examiner, "organization": run.case.organization,
-            "evidence_ids": run.case.evidence_ids, "tlp": run.case.tlp.map(Tlp::as_str),
-        },
+        "case": run.case,
         "arguments": run.arguments,
         "working_directory": run.working_directory,
-        "started": text(Some(run.started)),
-        "ended": text(Some(run.ended)),
+        "started": run.started,
+        "ended": run.ended,
         "threads": run.threads,
         "exit_code": run.exit_code,
         "interrupted": outcome.interrupted,
-        "clock": outcome.clock.as_str(),
+        "clock": outcome.clock,
         "mapping": outcome.mapping,
         "selection": selection(outcome),
         "counts": counts(outcome),
         "rules_sha256": rules_hash(outcome),
         "allow_lists": outcome.allow_lists.iter().map(|file| allow_object(file, outcome)).collect::<Vec<_>>(),
-        "rules": outcome.rules.iter().map(|rule| rule_object(rule)).collect::<Vec<_>>(),
+        "rules": outcome.rules.iter().map(AsRef::as_ref).collect::<Vec<&RuleInfo>>(),
         "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
         "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
         "coverage": coverage_object(outcome),
         "near_misses": near_object(outcome),
-        "problems": outcome.damages.iter().map(damage_object).collect::<Vec<_>>(),
+        "problems": outcome.damages,
         "limits": {
             "html_findings": limits.html_findings,
             "csv_cell_bytes": super::escape::CELL_LIMIT,
             "csv_cells_neutralised": limits.neutralised_cells,
         },
-        "outputs": outputs.iter().map(output_object).collect::<Vec<_>>(),
+        "outputs": outputs,
+        "rebuilt": run.rebuilt,
     });
     serde_json::to_writer_pretty(&mut *out, &record)?;
     out.write_all(b"\n")
@@ -113,7 +111,6 @@ fn counts(outcome: &Outcome) -> Value {
         "records": sum(|source| source.records),
         "sysmon_records": sum(|source| source.sysmon_records),
         "hosts": outcome.hosts.len(),
-        "coverage": coverage_object(outcome),
         "problems": outcome.damages.len(),
     })
 }
@@ -121,30 +118,22 @@ fn counts(outcome: &Outcome) -> Value {
 /// What the run was to look at, and how many records it therefore left out.
 fn selection(outcome: &Outcome) -> Value {
     let selected = &outcome.selected;
-    let filtered: Map<_, _> = outcome
-        .filtered()
-        .reasons()
-        .into_iter()
-        .map(|(reason, count)| (reason.to_owned(), Value::from(count)))
-        .collect();
     json!({
-        "from": text(selected.window.from), "to": text(selected.window.to), "hosts": selected.hosts,
-        "excluded_hosts": selected.excluded_hosts, "filtered": filtered,
+        "from": selected.window.from, "to": selected.window.to, "hosts": selected.hosts,
+        "excluded_hosts": selected.excluded_hosts,
+        "filtered": reasons(outcome.filtered()),
     })
+}
+
+fn reasons(filtered: Filtered) -> Map<String, Value> {
+    let counts = filtered.reasons().into_iter();
+    counts.map(|(reason, count)| (reason.to_owned(), Value::from(count))).collect()
 }
 
 /// One hash for the whole set of rules: SHA-256 over the lines `<rule's SHA-256>  <rule's id>` in their order.
 fn rules_hash(outcome: &Outcome) -> String {
     let lines: String = outcome.rules.iter().map(|rule| format!("{}  {}\n", rule.sha256, rule.id)).collect();
     sha256(lines.as_bytes())
-}
-
-fn rule_object(rule: &RuleInfo) -> Value {
-    json!({
-        "id": rule.id, "name": rule.name, "version": rule.version, "severity": rule.severity.as_str(),
-        "risk_score": rule.risk_score, "sha256": rule.sha256, "origin": rule.origin, "query": rule.query,
-        "category_field": rule.category_field,
-    })
 }
 
 fn allow_object(file: &AllowFile, outcome: &Outcome) -> Value {
@@ -161,12 +150,12 @@ fn allow_object(file: &AllowFile, outcome: &Outcome) -> Value {
 
 fn input_object(source: &SourceReport) -> Value {
     json!({
-        "path": source.source, "size": source.size, "modified": text(source.modified), "sha256": source.sha256,
-        "status": source.status.as_str(), "chunks": source.chunks, "records": source.records,
-        "sysmon_records": source.sysmon_records, "first": text(source.first), "last": text(source.last),
-        "problems": source.problems, "kind": source.kind.map(SourceKind::as_str), "recovered": source.recovered,
-        "filtered": source.filtered.total(), "vouched": source.vouched.as_str(), "changed": source.changed,
-        "relation": source.overlap.relation.as_str(), "in_newer": source.overlap.in_newer, "only_in_older": source.overlap.only_in_older,
+        "path": source.source, "size": source.size, "modified": source.modified, "sha256": source.sha256,
+        "status": source.status, "chunks": source.chunks, "records": source.records,
+        "sysmon_records": source.sysmon_records, "first": source.first, "last": source.last,
+        "problems": source.problems, "kind": source.kind, "recovered": source.recovered,
+        "filtered": source.filtered.total(), "filtered_by": reasons(source.filtered), "vouched": source.vouched,
+        "changed": source.changed, "relation": source.overlap.relation, "in_newer": source.overlap.in_newer, "only_in_older": source.overlap.only_in_older,
     })
 }
 
@@ -174,20 +163,17 @@ fn host_object(host: &HostCoverage) -> Value {
     let events: Map<_, _> =
         host.events.iter().map(|(id, event)| (id.to_string(), Value::from(event.count))).collect();
     json!({
-        "host": host.host, "first": text(host.first), "last": text(host.last), "events": events,
+        "host": host.host, "first": host.first, "last": host.last, "events": events,
         "other_events": host.other_events,
+        "filetime": {"first": filetime(host.first), "last": filetime(host.last)},
     })
 }
 
 fn coverage_object(outcome: &Outcome) -> Value {
     let reach = &outcome.reach;
-    let needs = reach
-        .needs
-        .iter()
-        .map(|need| json!({"event_id": need.event_id, "event": need.name, "needed_by": need.rules}));
     let hosts = outcome.hosts.iter().map(|host| {
         let events = reach.needs.iter().filter_map(|need| presence_object(host, need));
-        json!({"host": host.host, "events": events.collect::<Vec<_>>()})
+        json!({"host": host.host, "logged": host.logged, "events": events.collect::<Vec<_>>()})
     });
     let blind = reach
         .blind
@@ -195,7 +181,7 @@ fn coverage_object(outcome: &Outcome) -> Value {
         .map(|blind| json!({"rules": blind.rules, "needs_one_of": blind.events, "hosts": blind.hosts}));
     json!({
         "sentences": coverage::sentences(outcome),
-        "needs": needs.collect::<Vec<_>>(),
+        "needs": reach.needs,
         "hosts": hosts.collect::<Vec<_>>(),
         "blind_rules": blind.collect::<Vec<_>>(),
         "records_of_other_hosts": reach.other_hosts,
@@ -205,13 +191,11 @@ fn coverage_object(outcome: &Outcome) -> Value {
 fn presence_object(host: &HostCoverage, need: &Need) -> Option<Value> {
     let presence: &Presence = host.presence.get(&need.event_id)?;
     let event = host.events.get(&need.event_id);
-    let periods = presence.periods().iter();
-    let periods: Vec<Value> =
-        periods.map(|period| json!({"from": text(Some(period.from)), "to": text(Some(period.to))})).collect();
     Some(json!({
         "event_id": need.event_id, "count": host.count(need.event_id), "state": presence.as_str(),
-        "first": text(event.and_then(|event| event.first)), "last": text(event.and_then(|event| event.last)),
-        "absent_periods": periods, "more_absent_periods": presence.more(),
+        "first": event.and_then(|event| event.first), "last": event.and_then(|event| event.last),
+        "absent_periods": presence.periods(), "more_absent_periods": presence.more(),
+        "histogram": event.map(|event| &event.histogram),
     }))
 }
 
@@ -219,7 +203,7 @@ fn near_object(outcome: &Outcome) -> Value {
     let near = &outcome.near;
     let counts = near.counts.iter().map(|count| {
         json!({
-            "rule_id": count.rule.id, "kind": count.kind.as_str(), "count": count.count, "listed": count.listed,
+            "rule_id": count.rule.id, "kind": count.kind, "count": count.count, "listed": count.listed,
         })
     });
     json!({
@@ -228,17 +212,7 @@ fn near_object(outcome: &Outcome) -> Value {
     })
 }
 
-fn damage_object(damage: &Damage) -> Value {
-    json!({
-        "source": damage.source, "chunk": damage.chunk, "record": damage.record, "kind": damage.kind.as_str(),
-        "lost": damage.lost, "reason": damage.reason,
-    })
-}
-
-fn output_object(file: &OutputFile) -> Value {
-    json!({"name": file.name, "size": file.size, "sha256": file.sha256})
-}
-
-fn text(time: Option<Timestamp>) -> Value {
-    time.map_or(Value::Null, |time| Value::from(time.to_string()))
+/// To the 100 ns that the printed time lacks.
+fn filetime(time: Option<Timestamp>) -> Option<String> {
+    time.map(|time| time.ticks().to_string())
 }

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::subject::joined;
 use crate::finding::Finding;
-use crate::finding::story::{Activity, Count, Destination, ExcludedName, Listed, Process, Query, Story};
-use crate::time::Timestamp;
+use crate::finding::story::{Destination, Process, Story};
 
 /// Under which finding each story is told: one of its process's, so that a rule that finds much in one process does not tell it over and over.
 pub struct Told<'a>(HashMap<*const Story, &'a str>);
@@ -43,26 +42,17 @@ pub fn object(finding: &Finding, elsewhere: Option<&str>) -> Value {
         "told": true,
         "host": story.host,
         "process": process(&story.process),
-        "ancestors": story.ancestors.iter().map(process).collect::<Vec<_>>(),
-        "children": listed(&story.children, process),
-        "kin_complete": story.kin_complete,
-        "connections": connections(story),
-        "queries": {
-            "count": story.query_count,
-            "names": listed(&story.queries, query),
+        "ancestors": story.ancestors.iter().map(kin).collect::<Vec<_>>(),
+        "children": {
+            "total": story.children.total, "more": story.children.left_out(),
+            "listed": story.children.shown.iter().map(kin).collect::<Vec<_>>(),
         },
-        "activities": story.activities.iter().map(activity).collect::<Vec<_>>(),
+        "kin_complete": story.kin_complete,
+        "connections": story.connections,
+        "queries": {"count": story.query_count, "names": story.queries},
+        "activities": story.activities,
         "events": story.context.total,
-    })
-}
-
-/// The object under `resolved_from_excluded_name`, or `null`.
-pub fn excluded_name(name: Option<&ExcludedName>) -> Value {
-    name.map_or(Value::Null, |name| {
-        json!({
-            "name": name.name, "clause": name.clause, "address": name.address,
-            "record_id": name.record_id.map(|id| id.to_string()),
-        })
+        "context": story.context.shown,
     })
 }
 
@@ -87,9 +77,11 @@ pub fn address(destination: &Destination) -> String {
     joined(&host, ":", &destination.port)
 }
 
-fn listed<T>(list: &Listed<T>, object: impl Fn(&T) -> Value) -> Value {
-    let shown: Vec<Value> = list.shown.iter().map(object).collect();
-    json!({"total": list.total, "more": list.left_out(), "listed": shown})
+/// A process above or below, with the event of its start, which has a row in the timeline.
+fn kin(kin: &Process) -> Value {
+    let mut object = process(kin);
+    object["start_event"] = json!(kin.start.as_deref());
+    object
 }
 
 fn process(process: &Process) -> Value {
@@ -109,53 +101,7 @@ fn process(process: &Process) -> Value {
         "hash": process.hashes,
         "original_file_name": process.original_file_name,
         "renamed": process.renamed(),
-        "start": time(process.started),
-        "end": time(process.ended),
+        "start": process.started,
+        "end": process.ended,
     })
-}
-
-fn connections(story: &Story) -> Value {
-    let connections = &story.connections;
-    let intervals = connections.intervals.map(|intervals| {
-        json!({
-            "count": intervals.count, "min_ms": intervals.min_ms, "median_ms": intervals.median_ms, "max_ms": intervals.max_ms,
-            "regular": intervals.regular,
-        })
-    });
-    counted(
-        &connections.all,
-        json!({"destinations": listed(&connections.destinations, destination), "intervals": intervals}),
-    )
-}
-
-fn destination(destination: &Destination) -> Value {
-    let own = json!({
-        "ip": destination.ip, "port": destination.port.parse::<u16>().ok(), "protocol": destination.protocol,
-        "inbound": destination.inbound, "host_name": destination.host_name, "names": destination.names,
-        "named_by_host": destination.named_by_host,
-    });
-    counted(&destination.seen, own)
-}
-
-fn query(query: &Query) -> Value {
-    counted(&query.seen, json!({"name": query.name, "statuses": query.statuses, "answers": query.answers}))
-}
-
-fn activity(activity: &Activity) -> Value {
-    let targets = listed(&activity.targets, |touched| {
-        counted(&touched.seen, json!({"event": touched.event, "target": touched.target}))
-    });
-    counted(&activity.all, json!({"kind": activity.kind, "targets": targets}))
-}
-
-/// `object` with count, first and last.
-fn counted(count: &Count, mut object: Value) -> Value {
-    object["count"] = Value::from(count.count);
-    object["first"] = time(count.first);
-    object["last"] = time(count.last);
-    object
-}
-
-fn time(time: Option<Timestamp>) -> Value {
-    time.map_or(Value::Null, |time| Value::from(time.to_string()))
 }

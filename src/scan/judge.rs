@@ -209,7 +209,7 @@ impl Case<'_> {
 fn resolved_from_excluded_name(case: &Case<'_>) -> Option<Reason> {
     let name = &case.finding.excluded_name.as_ref()?.name;
     let words = format!("The address was the answer for a name that the rule excludes, {}", short(name));
-    Some(Reason { code: "resolved_from_excluded_name", words, weight: -60 })
+    Some(Reason { code: "resolved_from_excluded_name".into(), words, weight: -60 })
 }
 
 /// A connection that came in has its far end in `source.*`, which is no destination.
@@ -219,13 +219,13 @@ fn public_destination(case: &Case<'_>) -> Option<Reason> {
         .map(|event| event.text("destination.ip"))
         .find(|address| Scope::of(address) == Some(Scope::Public))?;
     let words = format!("It reached the public address {}", short(&address));
-    Some(Reason { code: "public_destination", words, weight: 10 })
+    Some(Reason { code: "public_destination".into(), words, weight: 10 })
 }
 
 fn renamed(case: &Case<'_>) -> Option<Reason> {
     let (name, original) = (case.text("process.name"), case.text("process.pe.original_file_name"));
     is_renamed(&name, &original)?.then(|| Reason {
-        code: "renamed",
+        code: "renamed".into(),
         words: format!("The program is called {}, its original name is {}", short(&name), short(&original)),
         weight: 20,
     })
@@ -236,7 +236,7 @@ fn system_name_elsewhere(case: &Case<'_>) -> Option<Reason> {
     let misplaced =
         SYSTEM_PROGRAMS.contains(&name.as_str()) && has_folder(&image) && !is_below(&image, &["\\windows\\"]);
     misplaced.then(|| Reason {
-        code: "system_name_elsewhere",
+        code: "system_name_elsewhere".into(),
         words: format!("Windows keeps {name} in its own folder, this one ran as {}", short(&image)),
         weight: 20,
     })
@@ -247,7 +247,7 @@ fn user_writable_path(case: &Case<'_>) -> Option<Reason> {
     let lower = image.to_lowercase();
     let (_, place) = USER_WRITABLE.iter().find(|(part, _)| lower.contains(part))?;
     let words = format!("The program lies in {place}, where users can write: {}", short(&image));
-    Some(Reason { code: "user_writable_path", words, weight: 15 })
+    Some(Reason { code: "user_writable_path".into(), words, weight: 15 })
 }
 
 fn parent(case: &Case<'_>) -> Option<Reason> {
@@ -257,7 +257,7 @@ fn parent(case: &Case<'_>) -> Option<Reason> {
     let known = PARENTS.iter().find(|parents| parents.names.contains(&name.as_str()))?;
     let trusted = is_below(&image, &["\\windows\\", "\\program files\\", "\\program files (x86)\\"]);
     (trusted || !known.installed).then(|| Reason {
-        code: known.code,
+        code: known.code.into(),
         words: format!("{}, {name}", known.words),
         weight: known.weight,
     })
@@ -265,7 +265,7 @@ fn parent(case: &Case<'_>) -> Option<Reason> {
 
 fn prevalence_among_hosts(case: &Case<'_>) -> Option<Reason> {
     let (seen, hosts) = (case.finding.prevalence.pattern, case.hosts);
-    let reason = |code, words, weight| Some(Reason { code, words, weight });
+    let reason = |code: &'static str, words, weight| Some(Reason { code: code.into(), words, weight });
     if hosts < FEW_HOSTS {
         return None;
     }

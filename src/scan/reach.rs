@@ -33,7 +33,8 @@ pub fn reach(
     }
     hosts.iter_mut().for_each(|host| host.judge(needs.keys().copied()));
     let name = |event_id| event_spec(event_id).map_or("", |spec| spec.name);
-    let needs = needs.into_iter().map(|(event_id, rules)| Need { event_id, name: name(event_id), rules });
+    let needs =
+        needs.into_iter().map(|(event_id, rules)| Need { event_id, name: name(event_id).into(), rules });
     let mut blind: Vec<Blind> =
         stages.into_iter().filter_map(|(events, rules)| blind(events, rules, hosts)).collect();
     blind.sort_by_key(|blind| Reverse((blind.rules.len(), blind.hosts.len())));

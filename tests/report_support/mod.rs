@@ -180,7 +180,8 @@ const NEEDS: [(u32, &str); 3] =
 
 fn reach() -> Reach {
     let rules = vec![rule(Severity::Medium).id.clone()];
-    let need = |(event_id, name)| Need { event_id, name, rules: rules.clone() };
+    let need =
+        |(event_id, name): (u32, &'static str)| Need { event_id, name: name.into(), rules: rules.clone() };
     Reach { needs: NEEDS.map(need).to_vec(), ..Reach::default() }
 }
 
@@ -222,6 +223,7 @@ pub fn run() -> Run {
         platform: "linux-x86_64".to_owned(),
         working_directory: "/cases/7".to_owned(),
         case: Case::default(),
+        rebuilt: Vec::new(),
     }
 }
 
@@ -452,7 +454,7 @@ fn hostile_finding(number: u64, attack: &str) -> Finding {
     finding.rule = hostile_rule(attack);
     finding.threats = finding.rule.threats.clone();
     finding.notes = vec![attack.to_owned()];
-    finding.why = vec![Reason { code: "renamed", words: attack.to_owned(), weight: 20 }];
+    finding.why = vec![Reason { code: "renamed".into(), words: attack.to_owned(), weight: 20 }];
     finding.excluded_name = Some(ExcludedName {
         name: attack.to_owned(),
         clause: attack.to_owned(),
@@ -501,7 +503,7 @@ fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
         seen: count,
     };
     let query = Query { name: own(), seen: count, statuses: vec![own()], answers: vec![own()] };
-    let touched = Touched { event: "FileCreate", target: own(), seen: count };
+    let touched = Touched { event: "FileCreate".into(), target: own(), seen: count };
     let targets = Listed { shown: vec![touched], total: 9 };
     Story {
         host: own(),
@@ -516,7 +518,7 @@ fn hostile_story(attack: &str, event: &EvidenceEvent) -> Story {
         },
         queries: Listed { shown: vec![query], total: 8 },
         query_count: 9,
-        activities: vec![Activity { kind: "files", all: count, targets }],
+        activities: vec![Activity { kind: "files".into(), all: count, targets }],
         context: Listed { shown: vec![other(3)], total: 4 },
     }
 }

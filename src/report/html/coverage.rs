@@ -88,9 +88,7 @@ fn lacks(host: &HostCoverage) -> (usize, usize) {
 }
 
 fn row<'a>(host: &'a HostCoverage, needs: &[Need]) -> Row<'a> {
-    let mut logged = Histogram::default();
-    host.events.values().for_each(|event| logged.merge(&event.histogram));
-    let cells: Vec<Cell> = needs.iter().map(|need| cell(host, need.event_id, &logged)).collect();
+    let cells: Vec<Cell> = needs.iter().map(|need| cell(host, need.event_id, &host.logged)).collect();
     let others = cells.iter().fold(host.records(), |left, cell| left.saturating_sub(cell.count));
     Row { host, cells, others }
 }

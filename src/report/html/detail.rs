@@ -244,10 +244,10 @@ impl EventView<'_> {
         moment(self.event.created)
     }
 
-    /// Every field of its document by dotted path, sorted.
+    /// Every field of its document, as findings.jsonl has it, by dotted path, sorted.
     pub fn fields(&self) -> Vec<(String, String)> {
         let mut fields = Vec::new();
-        flatten("", &self.event.document, &mut fields);
+        flatten("", &self.event.whole(), &mut fields);
         fields.sort();
         fields
     }

@@ -218,10 +218,10 @@ impl Teller {
     pub fn activities(&mut self) -> Vec<Activity> {
         let activities = std::mem::take(&mut self.activities).into_iter();
         let made = activities.map(|(kind, Acts { all, targets })| Activity {
-            kind: ACTIVITIES.get(kind).copied().unwrap_or_default(),
+            kind: ACTIVITIES.get(kind).copied().unwrap_or_default().into(),
             all,
             targets: targets.finish(TOUCHED, |(event_id, target), seen, ()| Touched {
-                event: event_spec(event_id).map_or("", |spec| spec.name),
+                event: event_spec(event_id).map_or("", |spec| spec.name).into(),
                 target,
                 seen,
             }),
