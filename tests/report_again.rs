@@ -174,10 +174,13 @@ fn a_case_and_a_marking_can_be_given_later_and_the_run_stays_as_it_was() {
     assert!(page.contains("<title>TLP:RED · "));
     assert!(!fs::read_to_string(first.join("report.html")).expect("the page").contains("TLP:"));
     let (before, after) = (record(&first), record(&second));
-    assert_eq!(after["tlp"], "red");
+    assert_eq!(after["case"]["tlp"], "red");
     assert_eq!((&after["case"]["id"], &after["case"]["examiner"]), (&json!("IR-7"), &json!("Bert")));
     let rebuilt = &after["rebuilt"][0];
-    assert_eq!((&rebuilt["case_before"]["examiner"], &rebuilt["tlp_before"]), (&json!("Anna"), &Value::Null));
+    assert_eq!(
+        (&rebuilt["case_before"]["examiner"], &rebuilt["case_before"]["tlp"]),
+        (&json!("Anna"), &Value::Null)
+    );
     assert_eq!(rebuilt["findings_sha256"], before["outputs"][6]["sha256"]);
     assert_eq!(before["outputs"][6]["name"], "findings.jsonl");
     assert!(rebuilt["arguments"].to_string().contains("--examiner"));

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use evql::finding::{Filtered, Outcome, Presence, Run, Selected, Tlp, Window};
+use evql::finding::{Case, Filtered, Outcome, Presence, Run, Selected, Tlp, Window};
 use evql::report::{Format, Options, read_folder, write_folder};
 use support::*;
 
@@ -76,7 +76,8 @@ fn hostile_text_reads_back_as_it_was() {
     };
     outcome.sources[0].filtered = Filtered { before: 1, after: 2, without_time: u64::MAX, other_hosts: 4 };
     outcome.mapping = vec![ATTACKS.concat()];
-    reads_back(outcome, &Run { tlp: Some(Tlp::Red), ..hostile_run() });
+    let run = hostile_run();
+    reads_back(outcome, &Run { case: Case { tlp: Some(Tlp::Red), ..run.case.clone() }, ..run });
 }
 
 #[test]
