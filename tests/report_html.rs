@@ -156,6 +156,45 @@ fn a_megabyte_in_a_field_does_not_swell_the_page() {
 }
 
 #[test]
+fn however_long_the_fields_are_the_page_stays_bounded() {
+    // What swells most when it is escaped.
+    let long = "\"\u{202e}".repeat(10_000);
+    let mut outcome = support::large(60, 3);
+    for finding in &mut outcome.findings {
+        finding.host.clone_from(&long);
+        finding.notes = vec![long.clone()];
+        for event in finding.events.iter_mut().flatten() {
+            event.computer.clone_from(&long);
+            for number in 0..20 {
+                event.document.insert(format!("field{number}"), long.as_str().into());
+            }
+            event.document["process"]["command_line"] = long.as_str().into();
+            event.document["process"]["name"] = long.as_str().into();
+        }
+    }
+    let page = page(&outcome, 60);
+    assert!(page.len() < 60 << 20, "{} bytes", page.len());
+    let full = page.matches("<article ").count();
+    assert!((1..60).contains(&full), "{full} in full");
+    assert!(page.contains(&format!("{} of 60 findings are not shown in full here", 60 - full)));
+    assert_eq!(page.matches("<tr data-severity=").count(), 60, "every finding is listed all the same");
+}
+
+#[test]
+fn a_finding_goes_by_the_numbers_of_its_host_and_rule() {
+    let page = page(&support::plain(), 100);
+    for (mark, name, count) in [(0, "WS01", 3), (1, "WS02", 1), (2, "WS03", 2)] {
+        assert!(page.contains(&format!("<option value=\"{mark}\">{name} ({count})</option>")), "{name}");
+        assert_eq!(
+            page.matches(&format!("<tr data-severity=\"high\" data-host=\"{mark}\"")).count(),
+            usize::from(mark != 1)
+        );
+    }
+    assert!(page.contains("data-hosts=\"0 1 2\" data-rules=\"0\""), "a section says what it holds");
+    assert!(!page.contains("id=\"only-rule\""), "one rule is no choice");
+}
+
+#[test]
 fn every_finding_is_there_with_its_facts() {
     let outcome = support::plain();
     let page = page(&outcome, 100);

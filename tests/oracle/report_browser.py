@@ -112,7 +112,9 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def print(self):
-        return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"])
+        # Without tags: for those the browser describes every element of the page, printed or not, which takes minutes for 10,000 findings.
+        options = {"preferCSSPageSize": True, "printBackground": True, "generateTaggedPDF": False}
+        return base64.b64decode(self.call("Page.printToPDF", **options)["data"])
 
     def evaluate(self, expression):
         options = {"returnByValue": True, "awaitPromise": True}
