@@ -1,4 +1,5 @@
-//! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream. It decides nothing about what a finding is and reads no log.
+//! Findings → bytes: CSV, JSON Lines, HTML, what is for other programs and the run's record, into a folder or one stream. It decides nothing about what a
+//! finding is and reads no log.
 
 pub mod cell;
 mod coverage;
