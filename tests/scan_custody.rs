@@ -31,8 +31,7 @@ fn the_record_names_program_case_rules_inputs_and_outputs() {
     let run = scan(&log, folder.path(), &case);
     let program = fs::read(env!("CARGO_BIN_EXE_evql")).expect("the program");
     assert_eq!(at(&run, "executable_sha256"), &json!(sha256(&program)));
-    let expected =
-        json!({"id": "IR-7", "examiner": "A. Analyst", "organization": "", "evidence_ids": ["E1", "E2"]});
+    let expected = json!({"id": "IR-7", "examiner": "A. Analyst", "organization": "", "evidence_ids": ["E1", "E2"], "tlp": null});
     assert_eq!(at(&run, "case"), &expected);
     let rule = &run["rules"][0];
     let line =

@@ -123,9 +123,12 @@ fn results_in_the_evidence_folder_are_skipped_by_the_next_run() {
     let temp = tempfile::tempdir().expect("a folder");
     let log = tree(&samples().join("mshta")).into_values().next().expect("a log");
     fs::write(temp.path().join("log.evtx"), log).expect("a log");
-    scan_to(&temp.path().join("first"), temp.path(), &["-q"]).expect(0);
+    let all = ["-q", "--format", "csv,jsonl,timesketch,html,iocs,ecs,navigator,stix"];
+    scan_to(&temp.path().join("first"), temp.path(), &all).expect(0);
+    let written = fs::read_dir(temp.path().join("first")).expect("a folder").count();
     scan_to(&temp.path().join("second"), temp.path(), &["-q"]).expect(0);
     let run = run_json(&temp.path().join("second"));
     assert_eq!(run["counts"]["findings"], 1);
-    assert_eq!(run["counts"]["inputs_by_status"]["skipped"], 10);
+    assert_eq!(run["counts"]["inputs_by_status"]["skipped"], written);
+    assert_eq!(run["counts"]["inputs_by_status"]["read"], 1, "alerts are no events");
 }

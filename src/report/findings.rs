@@ -56,6 +56,7 @@ impl<'a> Row<'a> {
 }
 
 type Fill = fn(&Row<'_>) -> Cell;
+type FillAllow = fn(&AllowEntry) -> Cell;
 
 const fn column(name: &'static str, fill: Fill) -> Column<Fill> {
     Column { name, fill }
@@ -143,7 +144,7 @@ pub const COLUMNS: &[Column<Fill>] = &[
 ];
 
 /// The columns that `suppressed.csv` has before those of [`COLUMNS`], in order: whose word set the finding aside, and why.
-pub const ALLOW_COLUMNS: &[Column<fn(&AllowEntry) -> Cell>] = &[
+pub const ALLOW_COLUMNS: &[Column<FillAllow>] = &[
     Column { name: "allow_id", fill: |entry| Cell::text(&*entry.id) },
     Column { name: "allow_reason", fill: |entry| Cell::text(&*entry.reason) },
     Column { name: "allow_author", fill: |entry| Cell::text(&*entry.author) },

@@ -1,4 +1,4 @@
-//! Findings → bytes: CSV, JSON Lines, HTML and the run's record, into a folder or one stream; and the last two read back. It decides nothing about what a
+//! Findings → bytes: CSV, JSON Lines, HTML, what is for other programs and the run's record, into a folder or one stream; and read back. It decides nothing about what a
 //! finding is and reads no log.
 
 pub mod cell;

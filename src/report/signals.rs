@@ -82,8 +82,9 @@ fn of_event(finding: &Finding, event: &EvidenceEvent, mut alert: Value) -> Value
 }
 
 /// `fields` with those of ECS and of evql itself that every document of `finding` has, and those of Kibana's alert schema.
-fn document(finding: &Finding, mut fields: Map<String, Value>, time: Timestamp, alert: Value) -> Value {
+fn document(finding: &Finding, fields: Map<String, Value>, time: Timestamp, alert: Value) -> Value {
     let rule = &finding.rule;
+    // What makes it an alert comes first: readers that look only at a document's beginning shall not take it for an event.
     let known = json!({
         "@timestamp": time.to_iso_millis(),
         "kibana": {"alert": alert, "space_ids": ["default"]},
@@ -97,9 +98,12 @@ fn document(finding: &Finding, mut fields: Map<String, Value>, time: Timestamp, 
             "why": subject::why(finding).collect::<Vec<_>>(), "flags": finding.flags().collect::<BTreeSet<_>>(),
         },
     });
-    fields.extend(known.as_object().cloned().unwrap_or_default());
-    put(&mut fields, "event", "kind", Value::from("signal"));
-    Value::Object(fields)
+    let mut document = known.as_object().cloned().unwrap_or_default();
+    for (name, value) in fields {
+        document.entry(name).or_insert(value);
+    }
+    put(&mut document, "event", "kind", Value::from("signal"));
+    Value::Object(document)
 }
 
 /// The object `kibana.alert`.

@@ -31,6 +31,10 @@ pub(super) fn recognise(text: &str) -> Option<Terms> {
             known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     };
+    // An alert tells of events, and is none: those that this program writes into a folder of evidence would be found again.
+    if has("kibana.alert") {
+        return None;
+    }
     let any = |paths: &[&str]| paths.iter().any(|path| has(path));
     let tree =
         has("Event.System") || has("System.EventID") && any(&["System.Provider", "System.TimeCreated"]);
@@ -158,6 +162,8 @@ mod tests {
             r#"{"note":"\"winlog\":","a":{"Event":{"System":1}}}"#,
             r#"{"@timestamp":"2024-03-01T10:00:00.000Z","event":{"kind":"event"}}"#,
             r#"text {"winlog":1}"#,
+            r#"{"@timestamp":"","kibana":{"alert":{"uuid":"x"}},"event":{"code":"1"},"winlog":{"channel":"x"}}"#,
+            r#"{"kibana.alert.uuid":"x","winlog":{"channel":"x"}}"#,
         ] {
             assert_eq!(recognise(text), None, "{text}");
         }

@@ -82,7 +82,7 @@ pub fn write_text(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# evql: {} of {}, defanged.", counted(offered, "indicator"), of_findings(outcome))?;
     writeln!(
         out,
-        "# iocs.csv has them as they are, and {} more that are context only.",
+        "# iocs.csv has them as they are, and {} that are context only.",
         counted(context, "value")
     )?;
     let mut section = None;

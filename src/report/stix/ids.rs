@@ -75,21 +75,26 @@ mod tests {
         assert_eq!(uuid(dns, b"www.example.com"), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
     }
 
-    /// STIX 2.1, 6.4.2 and 6.9.2: the specification's own examples.
+    /// As OASIS's own library, the Python package stix2 3.0.2, derives them.
     #[test]
-    fn addresses_have_the_identifiers_of_the_specification() {
-        let address = |value: &str| json!({"value": value}).as_object().cloned().unwrap_or_default();
-        assert_eq!(
-            observable("ipv4-addr", &address("198.51.100.3")),
-            "ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd"
-        );
-        assert_eq!(
-            observable("ipv6-addr", &address("2001:0db8:85a3:0000:0000:8a2e:0370:7334")),
-            "ipv6-addr--1e61d36c-a16c-53b7-a80f-2a00161c96b1"
-        );
-        assert_eq!(
-            observable("domain-name", &address("example.com")),
-            "domain-name--bedb4899-d24b-5401-bc86-8f6b4cc18ec7"
-        );
+    fn observables_have_the_identifiers_that_others_derive() {
+        let hashes = json!({
+            "SHA-1": "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12", "MD5": "9e107d9d372bb6826bd81d3542a419d6",
+        });
+        for (kind, properties, uuid) in [
+            ("ipv4-addr", json!({"value": "198.51.100.3"}), "28bb3599-77cd-5a82-a950-b5bc3caf07c4"),
+            ("domain-name", json!({"value": "example.com"}), "bedb4899-d24b-5401-bc86-8f6b4cc18ec7"),
+            ("file", json!({"name": "foo.dll", "hashes": hashes}), "1207e36f-9b4b-546e-a6ab-23da7351d25c"),
+        ] {
+            let properties = properties.as_object().expect("an object");
+            assert_eq!(observable(kind, properties), format!("{kind}--{uuid}"));
+        }
+    }
+
+    #[test]
+    fn objects_of_two_kinds_never_share_a_uuid() {
+        let uuid =
+            |kind: &str| own(kind, &json!({"name": "x"})).split_once("--").expect("two parts").1.to_owned();
+        assert_ne!(uuid("identity"), uuid("grouping"));
     }
 }
