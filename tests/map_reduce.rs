@@ -52,14 +52,17 @@ const RULES: [(&str, &str); 14] = [
         "sequence [process where event.type == \"start\"] by process.entity_id [process where event.type == \"start\"] by process.parent.entity_id",
     ),
     ("values", "sequence by related.ip [network where true] [network where true]"),
-    ("optional", "sequence by ?process.parent.entity_id, process.name [any where true] [process where true]"),
+    (
+        "optional",
+        "sequence by ?process.parent.entity_id, process.name [network where true] [process where true]",
+    ),
     (
         "sample",
         "sample by host.name [process where event.type == \"start\"] [network where event.code == \"3\"] [network where event.code == \"22\"]",
     ),
     (
         "sample of values",
-        "sample by process.name, ?user.name [process where event.type == \"start\"] [any where true]",
+        "sample by process.name, ?user.name [process where event.type == \"start\"] [registry where true]",
     ),
 ];
 
@@ -84,7 +87,7 @@ fn rule_set() -> RuleSet {
 /// Logs of some hosts, one of them a second time, an export of another whose times end at the millisecond, and an archive of a third; samples besides.
 fn evidence(folder: &Path) -> Vec<PathBuf> {
     let logs = folder.join("logs");
-    let asked = ["--events", "1200", "--hosts", "3", "--attacks", "4", "-q", "-o"];
+    let asked = ["--events", "500", "--hosts", "3", "--attacks", "4", "-q", "-o"];
     evql(["synth"].into_iter().chain(asked).map(Path::new).chain([logs.as_path()])).expect(0);
     let own = |host: usize| logs.join(format!("host000{host}.corp.example"));
     let log = |host: usize| {
@@ -225,7 +228,7 @@ fn any_split_of_the_evidence_gives_what_a_scan_gives() {
                 .any(|event| event.evidence.copies > 2)
         );
     }
-    let config = ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(lots in lots(), utc in any::<bool>(), again in any::<prop::sample::Index>())| {
         let clock = if utc { Clock::Utc } else { Clock::Created };
         let expected = &expected[usize::from(utc)];
@@ -245,4 +248,292 @@ fn any_split_of_the_evidence_gives_what_a_scan_gives() {
         };
         prop_assert_eq!(counts(&outcome), counts(expected));
     });
+}
+
+/// What `evql map` writes.
+#[track_caller]
+fn map_of(paths: &[&Path], more: &[&str]) -> String {
+    let arguments = [Path::new("map"), Path::new("-q")].into_iter().chain(more.iter().map(Path::new));
+    evql(arguments.chain(paths.iter().copied())).expect(0).stdout
+}
+
+/// How `evql reduce`, asked for JSON lines, ends on this stream.
+#[track_caller]
+fn reduce_of(stream: &str, more: &[&str]) -> common::Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stream");
+    fs::write(&path, stream).expect("written");
+    let asked = ["reduce", "-q", "--format", "jsonl", "-o", "-"];
+    evql(asked.iter().chain(more).map(Path::new).chain([path.as_path()]))
+}
+
+/// What `evql scan` with neither near misses nor stories finds, as lines of JSON.
+#[track_caller]
+fn scan_of(paths: &[&Path], more: &[&str]) -> String {
+    let asked = ["scan", "-q", "--no-near-misses", "--no-stories", "--format", "jsonl", "-o", "-"];
+    evql(asked.iter().chain(more).map(Path::new).chain(paths.iter().copied())).stdout
+}
+
+#[test]
+fn every_file_of_a_report_is_that_of_a_scan() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (scanned, reduced) = (folder.path().join("scanned"), folder.path().join("reduced"));
+    let (all, asked) = (samples(), ["scan", "-q", "--no-near-misses", "--no-stories", "-o"]);
+    let scan = evql(asked.map(Path::new).into_iter().chain([scanned.as_path(), all.as_path()]));
+    // One map for each of the samples' folders, as a machine each would do it.
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(&all).expect("samples").map(|entry| entry.expect("an entry").path()).collect();
+    entries.sort();
+    let stream: String = entries.iter().map(|entry| map_of(&[entry], &["--recover"])).collect();
+    assert!(entries.len() > 10 && stream.lines().count() > 100);
+    let stream: String = entries.iter().map(|entry| map_of(&[entry], &[])).collect();
+    let path = folder.path().join("stream");
+    fs::write(&path, sorted(&stream)).expect("written");
+    let reduce = evql([Path::new("reduce"), Path::new("-q"), &path, Path::new("-o"), &reduced]);
+    assert_eq!(reduce.code, scan.code, "{}", reduce.stderr);
+    let (scanned, reduced) = (tree(&scanned), tree(&reduced));
+    assert_eq!(scanned.keys().collect::<Vec<_>>(), reduced.keys().collect::<Vec<_>>());
+    for (name, bytes) in
+        scanned.iter().filter(|(name, _)| !["run.json", "report.html"].contains(&name.as_str()))
+    {
+        // A walk tells of files that lie beside each other; which of them are no evidence depends on whether they were named.
+        if name == "evidence.csv" || name == "problems.csv" {
+            continue;
+        }
+        assert!(*bytes == reduced[name], "{name} differs");
+    }
+    let record = |files: &BTreeMap<String, Vec<u8>>| -> serde_json::Value {
+        serde_json::from_slice(&files["run.json"]).expect("JSON")
+    };
+    for part in
+        ["coverage", "rules", "counts.findings", "counts.hosts", "counts.records", "selection", "mapping"]
+    {
+        assert_eq!(at(&record(&reduced), part), at(&record(&scanned), part), "{part}");
+    }
+}
+
+#[test]
+fn the_public_logs_one_map_each_give_the_findings_of_a_scan() {
+    let Some(corpus) = corpus() else { return };
+    let folder = corpus.join("evtx");
+    for clock in ["created", "utc"] {
+        let options = ["--clock", clock];
+        let names = tree(&folder);
+        assert!(names.len() > 10);
+        let stream: String = names.keys().map(|name| map_of(&[&folder.join(name)], &options)).collect();
+        let found = reduce_of(&sorted(&stream), &[]).expect(0).stdout;
+        assert_eq!(found, scan_of(&[&folder], &options), "--clock {clock}");
+        assert!(found.lines().count() > 2);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plain_sort_by_bytes_is_enough() {
+    use std::io::Write;
+    let stream = map_of(&[&samples()], &[]);
+    let mut sort = Command::new("sort")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sort");
+    let mut input = sort.stdin.take().expect("a pipe");
+    let text = stream.clone();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = sort.wait_with_output().expect("sorted");
+    writer.join().expect("no panic").expect("written");
+    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), sorted(&stream));
+    assert_eq!(reduce_of(&sorted(&stream), &[]).stdout, scan_of(&[&samples()], &[]));
+}
+
+#[test]
+fn ranges_that_overlap_and_standard_input_change_nothing() {
+    let log = samples().join("beacon/ws18.corp.example/Microsoft-Windows-Sysmon%4Operational.evtx");
+    let name = log.to_string_lossy().into_owned();
+    let expected = scan_of(&[&log], &["--no-hash"]);
+    assert!(expected.contains("finding_id"));
+    let stream: String =
+        ["0-3", "2-4", "3-900"].iter().map(|range| map_of(&[&log], &["--chunks", range])).collect();
+    assert_eq!(reduce_of(&sorted(&stream), &[]).expect(0).stdout, expected);
+
+    let mut piped = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("evql"));
+    piped.args(["map", "-q", "--stdin-name", &name]).write_stdin(fs::read(&log).expect("a log"));
+    let stream = String::from_utf8(piped.assert().success().get_output().stdout.clone()).expect("UTF-8");
+    assert_eq!(reduce_of(&sorted(&stream), &[]).expect(0).stdout, scan_of(&[&log], &[]));
+    let hits = |stream: &str| {
+        sorted(stream)
+            .lines()
+            .filter(|line| line.starts_with("{\"k\":\"1"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(hits(&stream), hits(&map_of(&[&log], &[])));
+}
+
+#[test]
+fn chunks_are_those_of_one_event_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let xml = folder.path().join("events.xml");
+    fs::write(&xml, "<Events></Events>").expect("written");
+    let lines = common::json_lines(&map_of(&[&xml], &["--chunks", "0-1"]));
+    let problem = lines.iter().find(|line| line["type"] == "problem").expect("a problem");
+    assert!(problem["reason"].as_str().is_some_and(|reason| reason.contains("no EVTX file")), "{problem}");
+    let several =
+        evql([Path::new("map"), Path::new("--chunks"), Path::new("0-1"), &samples().join("mshta"), &xml]);
+    assert!(several.expect(3).stderr.contains("one EVTX file"));
+    for range in ["3-1", "1", "a-b", "-"] {
+        evql(["map", "--chunks", range, "x.evtx"]).expect(3);
+    }
+}
+
+#[test]
+fn a_bad_file_is_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.evtx");
+    fs::write(&empty, "").expect("written");
+    let gone = folder.path().join("gone.evtx");
+    let stream = map_of(&[&empty, &gone], &[]);
+    let lines = common::json_lines(&stream);
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((of("map"), of("file_status"), of("problem"), of("hit")), (1, 1, 2, 0));
+    let ran = reduce_of(&sorted(&stream), &[]).expect(4);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_is_no_sorted_stream_of_these_rules_is_refused_with_its_line() {
+    let good = sorted(&map_of(&[&samples().join("mshta")], &[]));
+    let lines: Vec<&str> = good.lines().collect();
+    let first_hit = lines.iter().position(|line| line.contains("\"type\":\"hit\"")).expect("a hit");
+    let with = |place: usize, line: &str| {
+        let mut lines = lines.clone();
+        lines[place] = line;
+        lines.join("\n")
+    };
+    let mut swapped = lines.clone();
+    swapped.swap(first_hit, first_hit + 1);
+    let hit = lines[first_hit];
+    let other_clock = sorted(&(good.clone() + &map_of(&[&samples().join("wscript")], &["--clock", "utc"])));
+    for (stream, place, reason) in [
+        (swapped.join("\n"), first_hit + 2, "LC_ALL=C sort"),
+        (with(first_hit, &hit.replace("\"stages\":[0]", "\"stages\":[7]")), first_hit + 1, "stages"),
+        (with(first_hit, &hit.replace("\"created\":1", "\"created\":2")), first_hit + 1, "sort key"),
+        (with(first_hit, &hit.replace("\"schema\":1", "\"schema\":9")), first_hit + 1, "schema is 9"),
+        (with(first_hit, &hit[..hit.len() / 2]), first_hit + 1, "EOF"),
+        (with(first_hit, "no line of a stream"), first_hit + 1, "does not begin with a sort key"),
+        (other_clock, 2, "--clock"),
+    ] {
+        let ran = reduce_of(&stream, &[]).expect(3);
+        assert!(
+            ran.stderr.contains(&format!("line {place} ")) && ran.stderr.contains(reason),
+            "{reason}: {}",
+            ran.stderr
+        );
+        assert_eq!(ran.stdout, "");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = folder.path().join("other.eql");
+    fs::write(&rule, "process where true").expect("written");
+    let rules = ["--rules", rule.to_str().expect("UTF-8")];
+    let ran = reduce_of(&good, &rules).expect(3);
+    assert!(ran.stderr.contains("line 1 ") && ran.stderr.contains("mapped without it"), "{}", ran.stderr);
+    let ran = reduce_of(&good, &[rules[0], rules[1], "--no-builtin"]).expect(3);
+    assert!(ran.stderr.contains("is not loaded"), "{}", ran.stderr);
+    assert!(reduce_of("", &[]).expect(4).stdout.is_empty());
+}
+
+#[test]
+fn what_a_reduce_cannot_know_is_said() {
+    let found = findings(&[&samples().join("mshta")], &["--no-stories"]);
+    let lines = reduce_of(&sorted(&map_of(&[&samples().join("mshta")], &[])), &[]).expect(0).json_lines();
+    for finding in found.iter().chain(&lines) {
+        assert_eq!(at(finding, "story.told"), false);
+        assert_eq!(at(finding, "story.reason"), "not_read");
+    }
+    assert_eq!(found, lines, "no near misses in the lines of a reduction");
+}
+
+/// The ten hits of process number `process`, made after the document and not by the program: its start, where it is `flagged`, and connections.
+#[cfg(target_os = "linux")]
+fn process_lines(process: u64, flagged: bool) -> String {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let rule = &rules::builtin()[0].info;
+    let (guid, host) = (format!("{{{process:08x}-0000-0000-0000-000000000001}}"), "ws01.corp.example");
+    let mut lines = String::new();
+    for event in 0..10 {
+        let (stage, id) = if event == 0 && flagged { (0, 1) } else { (1, 3) };
+        let ticks = 133_500_000_000_000_000_u64 + process * 10_000 + event * 50_000;
+        let record = process * 10 + event + 1;
+        let k = format!(
+            "1-{},{}-4{}-{:016x}-{record:016x}-{}-0-{}-{process:016x}-{event:08x}",
+            hex(&rule.id),
+            rule.sha256,
+            hex(&guid),
+            ticks ^ (1 << 63),
+            hex(host),
+            hex("a.evtx"),
+        );
+        let body = serde_json::json!({
+            "k": k, "type": "hit", "schema": 1, "rule": {"id": rule.id, "sha256": rule.sha256}, "stages": [stage],
+            "key": [{"text": guid}], "clock": "created", "created": ticks, "utc": ticks, "host": host,
+            "channel": "Microsoft-Windows-Sysmon/Operational", "record_id": record, "event_id": id, "recovered": false,
+            "fields_shifted": false, "rendered": false, "source": "a.evtx", "chunk": process, "record": event,
+            "document": {"process": {"entity_id": guid, "name": "mshta.exe", "command_line": "x".repeat(700)}},
+        });
+        lines.push_str(&format!("{body}\n"));
+    }
+    lines
+}
+
+/// Feeds `evql reduce` the hits of so many processes, of which each thousandth is flagged. Answers how many findings that gives, and how much memory, in KiB, it
+/// had used at its most after a quarter of the lines and before their end.
+#[cfg(target_os = "linux")]
+fn fed(processes: u64) -> (usize, [u64; 2]) {
+    use std::io::{Read, Write};
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("evql"))
+        .args(["reduce", "-q", "--format", "jsonl", "-o", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("evql starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let peak = |id: u32| -> u64 {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let mut peaks = [0; 2];
+    for process in 0..processes {
+        input.write_all(process_lines(process, process % 1_000 == 0).as_bytes()).expect("written");
+        if process == processes / 4 {
+            peaks[0] = peak(child.id());
+        }
+    }
+    peaks[1] = peak(child.id());
+    drop(input);
+    let mut found = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut found).expect("read");
+    assert!(child.wait().expect("ended").success());
+    (found.lines().count(), peaks)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_hits() {
+    // 40 MB of lines.
+    let (found, [early, late]) = fed(3_000);
+    assert_eq!(found, 3);
+    assert!(late < early + 8_192, "{early} KiB, then {late} KiB");
+}
+
+/// `cargo test --release --test map_reduce -- --ignored --nocapture`: what `docs/SCALING.md` states.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "two million lines"]
+fn two_million_hits_of_200_000_processes() {
+    let (found, [early, late]) = fed(200_000);
+    println!("{found} findings; {early} KiB after a quarter, {late} KiB at the end");
+    assert_eq!(found, 200);
+    assert!(late < 150 * 1_024);
 }
