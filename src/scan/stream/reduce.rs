@@ -128,6 +128,9 @@ impl Reading for Sighting {
     }
 }
 
+/// A reading, each record once.
+type Event = Rc<Sighting>;
+
 /// What is found, with where its last event stands and the number of its rule.
 type Found = Vec<(Option<Rc<str>>, usize, Finding)>;
 
@@ -138,8 +141,8 @@ struct Hits<'a> {
     numbers: HashMap<&'a RuleName, usize>,
     sources: Sources<'a>,
     clock: Option<Clock>,
-    /// The rule in hand.
-    current: Option<(usize, Reduction<'a, Rc<str>, Rc<Sighting>>)>,
+    /// The number of the rule in hand, and what comes of it.
+    current: Option<(usize, Reduction<'a, Rc<str>, Event>)>,
     /// The readings of one key and one millisecond.
     window: Vec<Sighting>,
     /// What their sort keys begin with.
@@ -246,7 +249,7 @@ impl<'a> Hits<'a> {
         let (clock, sources) = (self.clock.unwrap_or_default(), &self.sources);
         for (key, matched) in compiled.program.limit(reduction.finish()) {
             let last = last(&matched);
-            let show = |sighting: &Rc<Sighting>| Some(sources.shown(sighting));
+            let show = |sighting: &Event| Some(sources.shown(sighting));
             self.found.push((last, number, finding(compiled, clock, &key, &matched, &show)));
         }
     }
@@ -259,7 +262,7 @@ impl<'a> Hits<'a> {
     }
 }
 
-fn last(matched: &Match<Rc<str>, Rc<Sighting>>) -> Option<Rc<str>> {
+fn last(matched: &Match<Rc<str>, Event>) -> Option<Rc<str>> {
     matched.present().map(|event| &event.order).max().cloned()
 }
 
