@@ -171,14 +171,12 @@ impl<'a> Hits<'a> {
 
     /// Takes the next line.
     fn take(&mut self, line: &Line) -> Result<()> {
-        let Head { kind, schema, k } =
-            serde_json::from_slice(&line.text).map_err(|error| line.wrong(&error.to_string()))?;
-        check_schema(line, schema)?;
-        if kind != Kind::Hit {
-            return Err(line.wrong("its sort key is that of a hit, and it is none"));
-        }
         let hit: HitLine =
             serde_json::from_slice(&line.text).map_err(|error| line.wrong(&error.to_string()))?;
+        check_schema(line, hit.schema)?;
+        if hit.kind != Kind::Hit {
+            return Err(line.wrong("its sort key is that of a hit, and it is none"));
+        }
         let clock = *self.clock.get_or_insert(hit.clock);
         if hit.clock != clock {
             return Err(line.wrong(
@@ -186,7 +184,7 @@ impl<'a> Hits<'a> {
             ));
         }
         let (group, order) = (hit.group(), hit.order());
-        if k.strip_prefix(&group) != Some(&order) {
+        if hit.k.strip_prefix(&group) != Some(&order) {
             return Err(line
                 .wrong("its sort key does not say what the line says: lines are to be sorted, not changed"));
         }
