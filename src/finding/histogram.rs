@@ -181,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_down_is_read_back_and_nothing_else_is_a_histogram() {
+        let written = serde_json::to_string(&of(&[0, 3_600_000, 3_600_001])).expect("JSON");
+        let read: Histogram = serde_json::from_str(&written).expect("a histogram");
+        assert_eq!(read, of(&[0, 3_600_000, 3_600_001]));
+        for wrong in ["[64,[]]", "[7,[]]", "[8,[[2,1],[1,1]]]", "[8,[[1,1],[1,1]]]", "[8]"] {
+            assert!(serde_json::from_str::<Histogram>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn one_wrong_clock_costs_one_bucket() {
         let mut times: Vec<i64> = (0..100).map(|minute| minute * 600_000).collect();
         times.push(-11_644_473_600_000);

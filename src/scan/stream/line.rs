@@ -19,7 +19,7 @@ use super::key::{self, Standing};
 /// The version of the lines; a member renamed, removed or given another meaning raises it, and so does another sort key.
 pub const SCHEMA: u32 = 1;
 
-/// What every line has.
+/// What every line has, at its beginning.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Head {
     /// The sort key.
@@ -125,6 +125,13 @@ pub struct Problem {
 /// An event that satisfies stages of a rule, under one join key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HitLine {
+    /// The sort key.
+    pub k: String,
+    /// [`Kind::Hit`]
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// [`SCHEMA`]
+    pub schema: u32,
     /// The rule.
     pub rule: RuleName,
     /// The stages it satisfies, counted from 0, ascending.
@@ -167,7 +174,7 @@ pub struct HitLine {
 }
 
 impl HitLine {
-    /// The line for `candidate`, read in the source called `source`; whatever the rule, with neither stages nor key.
+    /// The line for `candidate`, read in the source called `source`, but for the rule, its stages, the join key and so the sort key.
     ///
     /// # Errors
     /// When the document cannot be written as JSON, as any can.
@@ -175,6 +182,9 @@ impl HitLine {
         let event = &candidate.event;
         let position = candidate.order.place().position;
         Ok(Self {
+            k: String::new(),
+            kind: Kind::Hit,
+            schema: SCHEMA,
             rule: RuleName { id: String::new(), sha256: String::new() },
             stages: Vec::new(),
             key: JoinKey::default(),
@@ -217,12 +227,15 @@ impl HitLine {
         key::group(&self.rule, &self.key)
     }
 
-    /// Its line.
+    /// Appends its line to `lines`, with the sort key that it has now.
     ///
     /// # Errors
     /// When it cannot be written as JSON, as any can.
-    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
-        line(self.group() + &self.order(), Kind::Hit, self)
+    pub fn write(&mut self, lines: &mut Vec<u8>) -> serde_json::Result<()> {
+        self.k = self.group() + &self.order();
+        serde_json::to_writer(&mut *lines, self)?;
+        lines.push(b'\n');
+        Ok(())
     }
 }
 

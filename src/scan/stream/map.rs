@@ -157,7 +157,7 @@ impl Mapper<'_> {
             for (key, stages) in stages {
                 hit.rule.clone_from(name);
                 (hit.key, hit.stages) = (key, stages);
-                lines.append(&mut hit.line()?);
+                hit.write(&mut lines)?;
             }
         }
         Ok(lines)

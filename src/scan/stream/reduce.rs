@@ -128,6 +128,9 @@ impl Reading for Sighting {
     }
 }
 
+/// A reading, each record once.
+type Event = Rc<Sighting>;
+
 /// What is found, with where its last event stands and the number of its rule.
 type Found = Vec<(Option<Rc<str>>, usize, Finding)>;
 
@@ -138,8 +141,8 @@ struct Hits<'a> {
     numbers: HashMap<&'a RuleName, usize>,
     sources: Sources<'a>,
     clock: Option<Clock>,
-    /// The rule in hand.
-    current: Option<(usize, Reduction<'a, Rc<str>, Rc<Sighting>>)>,
+    /// The number of the rule in hand, and what comes of it.
+    current: Option<(usize, Reduction<'a, Rc<str>, Event>)>,
     /// The readings of one key and one millisecond.
     window: Vec<Sighting>,
     /// What their sort keys begin with.
@@ -168,14 +171,12 @@ impl<'a> Hits<'a> {
 
     /// Takes the next line.
     fn take(&mut self, line: &Line) -> Result<()> {
-        let Head { kind, schema, k } =
-            serde_json::from_slice(&line.text).map_err(|error| line.wrong(&error.to_string()))?;
-        check_schema(line, schema)?;
-        if kind != Kind::Hit {
-            return Err(line.wrong("its sort key is that of a hit, and it is none"));
-        }
         let hit: HitLine =
             serde_json::from_slice(&line.text).map_err(|error| line.wrong(&error.to_string()))?;
+        check_schema(line, hit.schema)?;
+        if hit.kind != Kind::Hit {
+            return Err(line.wrong("its sort key is that of a hit, and it is none"));
+        }
         let clock = *self.clock.get_or_insert(hit.clock);
         if hit.clock != clock {
             return Err(line.wrong(
@@ -183,7 +184,7 @@ impl<'a> Hits<'a> {
             ));
         }
         let (group, order) = (hit.group(), hit.order());
-        if k.strip_prefix(&group) != Some(&order) {
+        if hit.k.strip_prefix(&group) != Some(&order) {
             return Err(line
                 .wrong("its sort key does not say what the line says: lines are to be sorted, not changed"));
         }
@@ -246,7 +247,7 @@ impl<'a> Hits<'a> {
         let (clock, sources) = (self.clock.unwrap_or_default(), &self.sources);
         for (key, matched) in compiled.program.limit(reduction.finish()) {
             let last = last(&matched);
-            let show = |sighting: &Rc<Sighting>| Some(sources.shown(sighting));
+            let show = |sighting: &Event| Some(sources.shown(sighting));
             self.found.push((last, number, finding(compiled, clock, &key, &matched, &show)));
         }
     }
@@ -259,7 +260,7 @@ impl<'a> Hits<'a> {
     }
 }
 
-fn last(matched: &Match<Rc<str>, Rc<Sighting>>) -> Option<Rc<str>> {
+fn last(matched: &Match<Rc<str>, Event>) -> Option<Rc<str>> {
     matched.present().map(|event| &event.order).max().cloned()
 }
 
