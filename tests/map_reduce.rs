@@ -128,6 +128,7 @@ fn tar_of(members: &[(&str, &PathBuf)]) -> Vec<u8> {
 
 fn pass_options(chunks: Option<ChunkRange>) -> PassOptions {
     PassOptions {
+        nice: false,
         threads: 2,
         reader: ReaderKind::Fast,
         hash: false,
