@@ -45,8 +45,7 @@ pub struct Fold {
 /// All Sysmon records of all hosts over time.
 pub fn logged(outcome: &Outcome) -> Histogram {
     let mut all = Histogram::default();
-    let events = outcome.hosts.iter().flat_map(|host| host.events.values());
-    events.for_each(|event| all.merge(&event.histogram));
+    outcome.hosts.iter().for_each(|host| all.merge(&host.logged));
     all
 }
 

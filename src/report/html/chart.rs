@@ -222,8 +222,7 @@ fn lane(outcome: &Outcome, host: &str, y: i64, axis: &Axis) -> Lane {
 
 /// The host's buckets as rectangles in its lane, those that touch joined.
 fn band(coverage: &HostCoverage, axis: &Axis, y: i64) -> String {
-    let mut histogram = Histogram::default();
-    coverage.events.values().for_each(|event| histogram.merge(&event.histogram));
+    let histogram = coverage.logged.clone();
     let ends = |time: Option<Timestamp>, other: i64| time.map_or(other, |time| axis.x(time));
     let (first, last) = (ends(coverage.first, LANE_LEFT), ends(coverage.last, WIDTH));
     let mut bars: Vec<(i64, i64)> = Vec::new();
