@@ -418,8 +418,8 @@ mod tests {
             let pool = pool(&options).expect("a thread");
             let stat = pool.install(|| std::fs::read_to_string("/proc/thread-self/stat")).expect("proc(5)");
             // Field 19; the second may hold blanks, but ends with the last parenthesis.
-            let fields = stat.rsplit(')').next().expect("fields").split_whitespace();
-            fields.skip(16).next().expect("nice").parse().expect("a number")
+            let mut fields = stat.rsplit(')').next().expect("fields").split_whitespace();
+            fields.nth(16).expect("nice").parse().expect("a number")
         };
         assert_eq!((niceness(false) < 19, niceness(true)), (true, 19));
     }
