@@ -24,7 +24,7 @@ import time
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 WAIT = 120
-# Far above what is measured (1 s for 10,000 findings): machines differ, and only a page that does not scale reaches it.
+# Far above what is measured (3 s of one core for 10,000 findings): machines differ, and only a page that does not scale reaches it.
 SLOWEST = 30
 # Sheets of A4: paper has to end, however many findings there are.
 SHEETS = 60
