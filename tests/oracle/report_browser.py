@@ -9,11 +9,13 @@ With --images it checks nothing and takes the pictures that the documents show.
 """
 
 import argparse
+import atexit
 import base64
 import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -22,7 +24,7 @@ import time
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 WAIT = 120
-# Far above what is measured (1 s for 10,000 findings): machines differ, and only a page that does not scale reaches it.
+# Far above what is measured (3 s of one core for 10,000 findings): machines differ, and only a page that does not scale reaches it.
 SLOWEST = 30
 # Sheets of A4: paper has to end, however many findings there are.
 SHEETS = 60
@@ -36,6 +38,8 @@ class Browser:
         to_browser, self.write_end = os.pipe()
         self.read_end, from_browser = os.pipe()
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]
+        # A tab that is not in front would be slowed down, and could draw nothing at all.
+        flags += ["--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"]
 
         def wire():
             os.dup2(to_browser, 63), os.dup2(from_browser, 64)
@@ -44,11 +48,13 @@ class Browser:
         command = [path, *flags, f"--user-data-dir={self.profile.name}", "about:blank"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, preexec_fn=wire, close_fds=False, **quiet)
+        atexit.register(self.process.kill)
         os.close(to_browser), os.close(from_browser)
-        self.buffer, self.number, self.events = b"", 0, []
+        self.buffer, self.number, self.events, self.asked = b"", 0, [], "its start"
 
     def message(self):
         while b"\0" not in self.buffer:
+            check(select.select([self.read_end], [], [], WAIT)[0], f"no word from the browser for {WAIT} s, after {self.asked}")
             piece = os.read(self.read_end, 1 << 20)
             if not piece:
                 sys.exit("FAILED: the browser went away")
@@ -57,7 +63,7 @@ class Browser:
         return json.loads(text)
 
     def call(self, method, session=None, **params):
-        self.number += 1
+        self.number, self.asked = self.number + 1, method
         request = {"id": self.number, "method": method, "params": params}
         if session:
             request["sessionId"] = session
@@ -82,7 +88,7 @@ class Page:
     def __init__(self, browser, url, scripts=True):
         self.browser, self.url = browser, url
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.target, self.session = target, browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ["Page", "Network", "Log", "Runtime"]:
             self.call(f"{domain}.enable")
         if not scripts:
@@ -95,6 +101,9 @@ class Page:
 
     def call(self, method, **params):
         return self.browser.call(method, self.session, **params)
+
+    def close(self):
+        self.browser.call("Target.closeTarget", targetId=self.target)
 
     def wait_for(self, method):
         deadline = time.monotonic() + WAIT
@@ -278,15 +287,17 @@ def main():
         seconds = page.seconds
         check(seconds < SLOWEST, f"{name}: {seconds:.0f} s to load")
         sheets = check_print(page, name)
+        page.close()
         page = Page(browser, path.as_uri(), scripts=False)
         check_common(page, name)
         check_filters(page, name)
         check(page.evaluate("[...document.querySelectorAll('.scripted')].every(part => part.hidden)"), f"{name}: controls without script")
         check(not page.complaints(), f"{name}, scripts off: {page.complaints()}")
+        page.close()
         if arguments.screenshots:
             arguments.screenshots.mkdir(parents=True, exist_ok=True)
             screenshots(browser, path, name, arguments.screenshots)
-        print(f"{path}: {total} findings, no request, no violation; loaded in {seconds:.1f} s, {sheets} printed pages")
+        print(f"{path}: {total} findings, no request, no violation; loaded in {seconds:.1f} s, {sheets} printed pages", flush=True)
     browser.close()
 
 

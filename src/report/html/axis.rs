@@ -185,6 +185,10 @@ fn placed(pieces: &[(i64, i64)], left: i64, right: i64) -> Vec<Piece> {
         piece.width = least + part(free, piece.length(), total);
         x += piece.width + FOLD_WIDTH;
     }
+    // What rounding left over.
+    if let Some(last) = placed.last_mut() {
+        last.width = right - last.x;
+    }
     placed
 }
 
@@ -213,14 +217,14 @@ fn minute(ticks: i64) -> String {
     text.rsplit_once(':').map_or(text.clone(), |(minute, _)| minute.to_owned())
 }
 
-/// `5 minutes`, `3 hours`, `12 days`, `6 years`: the largest unit of which there are two, whole ones.
+/// `5 minutes`, `3 hours`, `12 days`, `6 years`: the largest unit of which there are two, to the nearest.
 pub fn duration(ticks: i64) -> String {
     let minutes = ticks / MINUTE;
     let units = [(525_600, "year"), (1_440, "day"), (60, "hour")];
     let unit =
         units.into_iter().find(|(length, _)| minutes % length == 0 && minutes > 0 || minutes >= 2 * length);
     let (length, name) = unit.unwrap_or((1, "minute"));
-    counted(minutes / length, name)
+    counted((minutes + length / 2) / length, name)
 }
 
 #[cfg(test)]
@@ -243,7 +247,7 @@ mod tests {
         let axis = axis(&[(0, HOUR), (years, years + HOUR), (years + 3 * DAY, years + 4 * DAY)]);
         assert_eq!(
             axis.folds().iter().map(|fold| fold.length.as_str()).collect::<Vec<_>>(),
-            ["5 years", "2 days"]
+            ["6 years", "3 days"]
         );
         let (old, first, last) = (axis.x(time(0)), axis.x(time(years)), axis.x(time(years + 4 * DAY)));
         assert_eq!((old, last), (180, 1_000));
