@@ -62,10 +62,20 @@ fn threads_and_the_order_of_paths_change_no_byte() {
 
 /// A finding without what depends on where its records lay.
 fn without_sources(mut finding: Value) -> Value {
-    for event in finding["events"].as_array_mut().expect("events") {
-        event.as_object_mut().map(|event| event.remove("evidence"));
-    }
+    remove_evidence(&mut finding);
     finding
+}
+
+/// Takes `evidence` out of every event, those of the story too.
+fn remove_evidence(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.remove("evidence");
+            object.values_mut().for_each(remove_evidence);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_evidence),
+        _ => {}
+    }
 }
 
 #[test]

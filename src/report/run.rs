@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::coverage;
@@ -47,42 +49,55 @@ pub fn write(
     limits: Limits,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let record = json!({
-        "schema": SCHEMA,
-        "tool": "evql",
-        "version": run.version,
-        "executable_sha256": run.executable_sha256,
-        "platform": run.platform,
-        "case": run.case,
-        "arguments": run.arguments,
-        "working_directory": run.working_directory,
-        "started": run.started,
-        "ended": run.ended,
-        "threads": run.threads,
-        "exit_code": run.exit_code,
-        "interrupted": outcome.interrupted,
-        "clock": outcome.clock,
-        "mapping": outcome.mapping,
-        "selection": selection(outcome),
-        "counts": counts(outcome),
-        "rules_sha256": rules_hash(outcome),
-        "allow_lists": outcome.allow_lists.iter().map(|file| allow_object(file, outcome)).collect::<Vec<_>>(),
-        "rules": outcome.rules.iter().map(AsRef::as_ref).collect::<Vec<&RuleInfo>>(),
-        "inputs": outcome.sources.iter().map(input_object).collect::<Vec<_>>(),
-        "hosts": outcome.hosts.iter().map(host_object).collect::<Vec<_>>(),
-        "coverage": coverage_object(outcome),
-        "near_misses": near_object(outcome),
-        "problems": outcome.damages,
-        "limits": {
-            "html_findings": limits.html_findings,
-            "csv_cell_bytes": super::escape::CELL_LIMIT,
-            "csv_cells_neutralised": limits.neutralised_cells,
-        },
-        "outputs": outputs,
-        "rebuilt": run.rebuilt,
-    });
-    serde_json::to_writer_pretty(&mut *out, &record)?;
+    let mut serializer = serde_json::Serializer::pretty(&mut *out);
+    let mut record = serializer.serialize_map(None)?;
+    record.serialize_entry("schema", &SCHEMA)?;
+    record.serialize_entry("tool", "evql")?;
+    record.serialize_entry("version", &run.version)?;
+    record.serialize_entry("executable_sha256", &run.executable_sha256)?;
+    record.serialize_entry("platform", &run.platform)?;
+    record.serialize_entry("case", &run.case)?;
+    record.serialize_entry("arguments", &run.arguments)?;
+    record.serialize_entry("working_directory", &run.working_directory)?;
+    record.serialize_entry("started", &run.started)?;
+    record.serialize_entry("ended", &run.ended)?;
+    record.serialize_entry("threads", &run.threads)?;
+    record.serialize_entry("exit_code", &run.exit_code)?;
+    record.serialize_entry("interrupted", &outcome.interrupted)?;
+    record.serialize_entry("clock", &outcome.clock)?;
+    record.serialize_entry("mapping", &outcome.mapping)?;
+    record.serialize_entry("selection", &selection(outcome))?;
+    record.serialize_entry("counts", &counts(outcome))?;
+    record.serialize_entry("rules_sha256", &rules_hash(outcome))?;
+    record.serialize_entry("allow_lists", &Each(&outcome.allow_lists, |file| allow_object(file, outcome)))?;
+    record.serialize_entry("rules", &Each(&outcome.rules, |rule: &Arc<RuleInfo>| json!(**rule)))?;
+    record.serialize_entry("inputs", &Each(&outcome.sources, input_object))?;
+    record.serialize_entry("hosts", &Each(&outcome.hosts, host_object))?;
+    record.serialize_entry("coverage", &coverage_object(outcome))?;
+    record.serialize_entry("near_misses", &near_object(outcome))?;
+    record.serialize_entry("problems", &outcome.damages)?;
+    record.serialize_entry("limits", &limits_object(limits))?;
+    record.serialize_entry("outputs", outputs)?;
+    record.serialize_entry("rebuilt", &run.rebuilt)?;
+    SerializeMap::end(record)?;
     out.write_all(b"\n")
+}
+
+/// A list of which one object at a time is made: there may be hundreds of thousands.
+struct Each<'a, T, F>(&'a [T], F);
+
+impl<'a, T, F: Fn(&'a T) -> Value> Serialize for Each<'a, T, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
+}
+
+fn limits_object(limits: Limits) -> Value {
+    json!({
+        "html_findings": limits.html_findings,
+        "csv_cell_bytes": super::escape::CELL_LIMIT,
+        "csv_cells_neutralised": limits.neutralised_cells,
+    })
 }
 
 fn counts(outcome: &Outcome) -> Value {
