@@ -34,7 +34,7 @@ pub struct Written {
     pub rows: u64,
     /// Parquet files.
     pub files: u64,
-    /// Events without a day of their own: their time is past the year 9999, or there were too many days.
+    /// Events without a day of their own: they have no time, it is after 9999-12-30, or there were too many days.
     pub undated: u64,
     /// Whether it was interrupted: files are missing.
     pub interrupted: bool,

@@ -215,7 +215,7 @@ def difficult(evql, folder):
     torn = bytearray(logs[1].read_bytes())
     torn[4096 + 65536 : 4096 + 65536 + 8] = bytes(8)
     (folder / "torn.evtx").write_bytes(torn)
-    # Documents without a record id, each twice, with data that no Sysmon has; one has neither time nor host.
+    # Documents without a record id, each twice, with data that no Sysmon has; one has neither time nor host, two are late.
     lines = []
     for number, document in enumerate(run(evql, "export", str(logs[2]))[:400]):
         document.pop("evidence")
@@ -227,6 +227,11 @@ def difficult(evql, folder):
     document["event"].pop("created")
     document["winlog"].pop("computer_name")
     lines.append(json.dumps(document))
+    # The last day that has a folder, and the one after it.
+    document["winlog"]["computer_name"] = "late.example"
+    for day in ("9999-12-30T12:00:00.000Z", "9999-12-31T12:00:00.000Z"):
+        document["@timestamp"] = document["event"]["created"] = day
+        lines.append(json.dumps(document))
     lines += crafted(evql, load)
     (folder / "documents.ndjson").write_text("\n".join(lines) + "\n")
     return attacks + 3
