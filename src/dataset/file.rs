@@ -201,3 +201,33 @@ impl Cells {
         Some(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize, size: usize) -> Vec<Cells> {
+        (0..count).map(|_| Cells { block: ByteArray::from(Vec::new()), at: 0, end: size }).collect()
+    }
+
+    #[test]
+    fn a_row_group_is_bounded_by_rows_and_by_bytes() {
+        assert_eq!(group_length(&rows(GROUP_ROWS + 1, 10)), GROUP_ROWS);
+        assert_eq!(group_length(&rows(100, GROUP_BYTES / 4)), 4);
+        assert_eq!(group_length(&rows(2, GROUP_BYTES * 2)), 1);
+    }
+
+    /// As if the temporary file had been changed: an error, no shifted values.
+    #[test]
+    fn cells_that_are_cut_off_are_an_error() {
+        let column = columns().iter().position(|column| column.shape == Shape::Text).expect("a column");
+        let mut cells = u32::try_from(column).expect("small").to_le_bytes().to_vec();
+        cells.extend(100_u32.to_le_bytes());
+        cells.extend(b"short");
+        let key = Key { host: String::new(), time: None, record_id: 0 };
+        let end = cells.len();
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = write(&folder.path().join("file"), vec![Rows { cells, rows: vec![(key, 0, end)] }]);
+        assert!(written.is_err_and(|error| error.to_string().contains("rows were changed")));
+    }
+}

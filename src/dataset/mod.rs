@@ -34,7 +34,7 @@ pub struct Written {
     pub rows: u64,
     /// Parquet files.
     pub files: u64,
-    /// Events without a day of their own: their time is past the year 9999, or there were too many days.
+    /// Events without a day of their own: they have no time, it is after 9999-12-30, or there were too many days.
     pub undated: u64,
     /// Whether it was interrupted: files are missing.
     pub interrupted: bool,
@@ -45,7 +45,7 @@ pub struct Written {
 pub struct Dataset {
     folder: PathBuf,
     shelf: Shelf,
-    days: BTreeSet<i64>,
+    days: Days,
     written: Written,
 }
 
@@ -56,7 +56,7 @@ impl Dataset {
     /// [`Error::Output`] when nothing can be written there.
     pub fn new(folder: &Path) -> Result<Self> {
         let shelf = Shelf::new(folder).map_err(|error| Error::output(folder, error))?;
-        Ok(Self { folder: folder.to_owned(), shelf, days: BTreeSet::new(), written: Written::default() })
+        Ok(Self { folder: folder.to_owned(), shelf, days: Days::default(), written: Written::default() })
     }
 
     /// Takes one row. Rows must come in an order that depends on nothing but the evidence.
@@ -64,10 +64,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Output`] when it cannot be set aside.
     pub fn push(&mut self, mut row: Row) -> Result<()> {
-        row.partition.day = row.partition.day.filter(|day| {
-            let room = self.days.len() < MAX_DAYS;
-            self.days.contains(day) || room && self.days.insert(*day)
-        });
+        row.partition.day = row.partition.day.filter(|day| self.days.admit(*day));
         self.written.rows += 1;
         self.written.undated += u64::from(row.partition.day.is_none());
         self.shelf.put(row).map_err(|error| Error::output(&self.folder, error))
@@ -103,6 +100,16 @@ impl Dataset {
     }
 }
 
+/// The days that have a folder: the first ones to come.
+#[derive(Debug, Default)]
+struct Days(BTreeSet<i64>);
+
+impl Days {
+    fn admit(&mut self, day: i64) -> bool {
+        self.0.contains(&day) || self.0.len() < MAX_DAYS && self.0.insert(day)
+    }
+}
+
 /// `blocks` in runs that fit a file.
 fn parts(blocks: Vec<Block>) -> Vec<Vec<Block>> {
     let mut parts: Vec<Vec<Block>> = Vec::new();
@@ -118,4 +125,30 @@ fn parts(blocks: Vec<Block>) -> Vec<Vec<Block>> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_without_end_do_not_make_folders_without_end() {
+        let mut days = Days::default();
+        let doctored = (0..100_000).filter(|day| days.admit(*day)).count();
+        assert_eq!(doctored, MAX_DAYS);
+        assert!(days.admit(0) && !days.admit(99_999));
+    }
+
+    #[test]
+    fn a_file_takes_blocks_until_it_is_full() {
+        let half = FILE_BYTES / 2;
+        let blocks = |sizes: &[usize]| sizes.iter().map(|size| Block::sized(*size)).collect();
+        let sizes = |sizes: &[usize]| -> Vec<Vec<usize>> {
+            let parts = parts(blocks(sizes));
+            parts.iter().map(|part| part.iter().map(|block| block.size).collect()).collect()
+        };
+        assert_eq!(sizes(&[half, half, 1]), [vec![half, half], vec![1]]);
+        assert_eq!(sizes(&[half - 1, half, half]), [vec![half - 1, half, half]]);
+        assert_eq!(sizes(&[]), Vec::<Vec<usize>>::new());
+    }
 }

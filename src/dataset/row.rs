@@ -9,8 +9,8 @@ use crate::sysmon::{self, Cells, Event, Facts};
 use crate::time::Timestamp;
 
 const DAY_MILLIS: i64 = 86_400_000;
-/// 9999-12-31, the last day that four digits of a year can name.
-const LAST_DAY: i64 = 2_932_896;
+/// 9999-12-30, the last day that [`Timestamp`] can name.
+const LAST_DAY: i64 = 2_932_895;
 /// Hive's name for the folder of those without a value.
 const NO_DAY: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -191,7 +191,7 @@ mod tests {
         let path = |day| Partition { day, bucket: 7 }.path();
         assert_eq!(path(Some(0)), "date=1970-01-01/host_bucket=07");
         assert_eq!(path(Some(-134_774)), "date=1601-01-01/host_bucket=07");
-        assert_eq!(path(Some(LAST_DAY)), "date=9999-12-31/host_bucket=07");
+        assert_eq!(path(Some(LAST_DAY)), "date=9999-12-30/host_bucket=07");
         assert_eq!(path(None), "date=__HIVE_DEFAULT_PARTITION__/host_bucket=07");
     }
 }

@@ -23,6 +23,14 @@ pub struct Block {
     compressed: usize,
 }
 
+#[cfg(test)]
+impl Block {
+    /// Some block with `size` bytes of rows.
+    pub fn sized(size: usize) -> Self {
+        Self { partition: Partition { day: None, bucket: 0 }, size, offset: 0, compressed: 0 }
+    }
+}
+
 /// Rows in memory again.
 #[derive(Debug)]
 pub struct Rows {
@@ -123,4 +131,43 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
     let (number, after) = rest.split_first_chunk::<8>()?;
     *rest = after;
     Some(u64::from_le_bytes(*number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(bucket: u8, host: &str, time: Option<i64>, cells: &[u8]) -> Row {
+        let key = Key { host: host.to_owned(), time, record_id: u64::MAX };
+        Row { partition: Partition { day: Some(1), bucket }, key, cells: cells.to_vec() }
+    }
+
+    /// Two moves, two partitions: each has its rows, in the order in which they came.
+    #[test]
+    fn what_is_set_aside_comes_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shelf = Shelf::new(folder.path()).expect("a shelf");
+        let rows = [
+            row(2, "b", Some(-1), b"first"),
+            row(1, "", None, b""),
+            row(2, "a", Some(i64::MAX), b"second"),
+            row(2, "\u{e9}", Some(0), b"third"),
+        ];
+        for (number, row) in rows.iter().enumerate() {
+            shelf.put(row.clone()).expect("put");
+            if number == 2 {
+                shelf.move_waiting().expect("moved");
+            }
+        }
+        let blocks = shelf.close().expect("closed");
+        assert_eq!(blocks.iter().map(|block| block.partition.bucket).collect::<Vec<_>>(), [1, 2, 2]);
+        let mut back = Vec::new();
+        for block in blocks {
+            let Rows { cells, rows } = shelf.take(block).expect("read back");
+            back.extend(rows.into_iter().map(|(key, at, end)| (key, cells[at..end].to_vec())));
+        }
+        let expected = [1, 0, 2, 3].map(|place| (rows[place].key.clone(), rows[place].cells.clone()));
+        assert_eq!(back, expected);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "the file has no name");
+    }
 }

@@ -85,9 +85,10 @@ def rows(database):
         row.update({f"winlog.event_data.{name}": text for name, text in row.pop("winlog.event_data", {}).items()})
         for name in PLACES:
             check(row.pop(name) >= 0, f"{name} is missing")
-        bucket = hashlib.sha256(row["host.id"].encode()).digest()[0] % 16
-        check(row.pop("host_bucket") == f"{bucket:02}", f"{row['host.id']} is in another bucket")
-        check(row.pop("date") == row["@timestamp"].date(), f"a row of {row['@timestamp']} is under another day")
+        host, time = row.get("host.id", ""), row.get("@timestamp")
+        bucket = hashlib.sha256(host.encode()).digest()[0] % 16
+        check(row.pop("host_bucket") == f"{bucket:02}", f"{host} is in another bucket")
+        check(row.pop("date", None) == (time and time.date()), f"a row of {time} is under another day")
         ticks = row.pop("evidence.created_ticks", None)
         if ticks is not None:
             created = datetime.datetime(1601, 1, 1, tzinfo=datetime.timezone.utc)
@@ -123,14 +124,14 @@ def scanned(evql, evidence, clock, options):
     for finding in lines:
         if finding["type"] == "finding":
             start, network = finding["events"]
-            ids = (start["winlog"]["record_id"], network["winlog"]["record_id"])
+            ids = (start["winlog"].get("record_id"), network["winlog"].get("record_id"))
             found.append((network["host"]["name"], finding["process"]["entity_id"], *ids))
-    return sorted(found)
+    return sorted(found, key=str)
 
 
 def sequence(database, sql):
     columns = '"host.name", "process.entity_id", start_record, network_record'
-    return sorted(database.sql(f"SELECT {columns} FROM ({sql.rstrip().rstrip(';')})").fetchall())
+    return sorted(database.sql(f"SELECT {columns} FROM ({sql.rstrip().rstrip(';')})").fetchall(), key=str)
 
 
 def once(documents):
@@ -203,20 +204,70 @@ def judge(evql, title, evidence, options=(), questions=False):
     return len(found[0])
 
 
+def difficult(evql, folder):
+    """Evidence that tries what ordinary evidence has little of. Returns how many attacks are in it."""
+    attacks, load = 9, folder / "load"
+    made = ["--hosts", "5", "--events", "12000", "--attacks", str(attacks), "--seed", "7"]
+    run(evql, "synth", "-o", str(load), *made)
+    logs = sorted(load.rglob("*.evtx"))
+    # Copies: a log whole, and one with a chunk whose header is destroyed, from which records are recovered.
+    shutil.copy(logs[0], folder / "copy.evtx")
+    torn = bytearray(logs[1].read_bytes())
+    torn[4096 + 65536 : 4096 + 65536 + 8] = bytes(8)
+    (folder / "torn.evtx").write_bytes(torn)
+    # Documents without a record id, each twice, with data that no Sysmon has; one has neither time nor host, two are late.
+    lines = []
+    for number, document in enumerate(run(evql, "export", str(logs[2]))[:400]):
+        document.pop("evidence")
+        document["winlog"].pop("record_id")
+        document["winlog"].setdefault("event_data", {})["Not.Sysmon's"] = f"value {number}"
+        lines += [json.dumps(document)] * 2
+    for field in ("@timestamp", "host"):
+        document.pop(field)
+    document["event"].pop("created")
+    document["winlog"].pop("computer_name")
+    lines.append(json.dumps(document))
+    # The last day that has a folder, and the one after it.
+    document["winlog"]["computer_name"] = "late.example"
+    for day in ("9999-12-30T12:00:00.000Z", "9999-12-31T12:00:00.000Z"):
+        document["@timestamp"] = document["event"]["created"] = day
+        lines.append(json.dumps(document))
+    lines += crafted(evql, load)
+    (folder / "documents.ndjson").write_text("\n".join(lines) + "\n")
+    return attacks + 3
+
+
+def crafted(evql, load):
+    """Three attacks by hand: one whose copies lost the part of their time below a millisecond, so that a copy of its start comes after the connection of
+    the other; and two of one millisecond without record ids, which only their data tell apart."""
+    finding = next(finding for finding in run(evql, "scan", str(load), "--format", "jsonl", "-o", "-") if finding["type"] == "finding")
+    guid = finding["process"]["entity_id"]
+    start, network = [event for event in finding["events"] if event["process"]["entity_id"] == guid]
+
+    def event(document, last, time, record_id=None):
+        document = json.loads(json.dumps(document))
+        document["process"]["entity_id"] = guid[:-2] + last + "}"
+        document["@timestamp"] = document["event"]["created"] = f"2030-01-01T00:00:{time}Z"
+        document["winlog"].pop("record_id")
+        if record_id is not None:
+            document["winlog"]["record_id"] = record_id
+        return json.dumps({name: value for name, value in document.items() if name != "evidence"})
+
+    fine = [event(start, "a", "00.1231", "71"), event(network, "a", "00.1239", "72")]
+    coarse = [event(start, "a", "00.123", "71"), event(network, "a", "00.123", "72")]
+    nameless = [event(document, last, time) for document, time in ((start, "01.5"), (network, "02.5")) for last in "bc"]
+    return fine + coarse + nameless
+
+
 def main():
     evql, samples, *corpus = sys.argv[1:]
     evql, samples = os.path.abspath(evql), pathlib.Path(samples).resolve()
     check(judge(evql, "samples", [samples], questions=True) > 0, "no finding")
-    judge(evql, "samples, recovered", [samples], ["--recover", "--carve"])
     judge(evql, "samples, hosts by their short name", [samples], ["--host-name", "short"])
     with tempfile.TemporaryDirectory() as folder:
-        load = pathlib.Path(folder) / "load"
-        made = ["--hosts", "5", "--events", "12000", "--attacks", "9", "--seed", "7"]
-        run(evql, "synth", "-o", str(load), *made)
-        # The same log a second time: its records are copies.
-        log = sorted(path for path in load.rglob("*.evtx"))[0]
-        shutil.copy(log, pathlib.Path(folder) / "copy.evtx")
-        check(judge(evql, "load and a copy", [folder]) == 9, "not the attacks that were made")
+        attacks = difficult(evql, pathlib.Path(folder))
+        found = judge(evql, "load, copies, torn logs, documents", [folder], ["--recover"])
+        check(found == attacks, f"{found} findings of {attacks} attacks that were made")
     for path in corpus:
         if os.path.isdir(path):
             judge(evql, "public logs", [pathlib.Path(path).resolve() / "evtx"])
