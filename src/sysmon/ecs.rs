@@ -22,6 +22,14 @@ const ARRAYS: [&str; 10] = [
     "related.user",
 ];
 
+/// The object that [`EVENT_DATA`] names.
+pub(super) const EVENT_DATA_OBJECT: &str = "winlog.event_data";
+
+/// Whether the field at `path` is an array even when it holds one value.
+pub(super) fn is_array(path: &str) -> bool {
+    ARRAYS.contains(&path)
+}
+
 /// The whole document: nested objects with sorted keys; addresses as Sysmon wrote them; times in ISO 8601 with milliseconds; under `winlog.event_data`,
 /// as strings, what the mapping leaves there and whatever data the table does not know.
 pub fn document(event: &Event) -> Map<String, Json> {
@@ -29,7 +37,7 @@ pub fn document(event: &Event) -> Map<String, Json> {
     for id in event.supplied() {
         let Some(field) = field_of(id) else { continue };
         let path = field.path.as_str();
-        if let Some(json) = json(value(event, id), ARRAYS.contains(&path)) {
+        if let Some(json) = json(value(event, id), is_array(path)) {
             insert(&mut document, path, json);
         }
     }
@@ -95,7 +103,7 @@ fn scalar(scalar: Scalar<'_>) -> Json {
 /// Puts `json` at the dotted `path`, making the objects on the way. A path through something that is no object is dropped: the schema has none.
 fn insert(document: &mut Map<String, Json>, path: &str, json: Json) {
     let (parents, name) = match path.strip_prefix(EVENT_DATA) {
-        Some(name) => ("winlog.event_data", name),
+        Some(name) => (EVENT_DATA_OBJECT, name),
         None => path.rsplit_once('.').unwrap_or(("", path)),
     };
     let mut object = document;

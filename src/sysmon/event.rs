@@ -174,6 +174,10 @@ impl Facts for Event {
         Self::text(self, slot)
     }
 
+    fn has_others(&self) -> bool {
+        self.others().next().is_some()
+    }
+
     fn other(&self, name: &str) -> Option<&str> {
         self.others().find(|(other, _)| other.as_ref() == name).map(|(_, text)| text)
     }

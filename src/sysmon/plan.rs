@@ -27,8 +27,10 @@ pub(super) enum Cell {
 
 /// How one field is supplied.
 #[derive(Debug)]
-pub(super) struct FieldSupply {
+pub struct FieldSupply {
     field: FieldId,
+    /// The field's path.
+    pub(super) path: &'static str,
     /// In order of preference.
     pub(super) cells: Vec<Cell>,
     /// Whether it holds what all cells give, each value once, instead of what the first gives: `related.*`.
@@ -78,6 +80,11 @@ impl Plan {
         self.supplied.get(usize::from(*place))
     }
 
+    /// How the fields are supplied that events of this id may have, by path.
+    pub(super) fn supplies(&self) -> &[FieldSupply] {
+        &self.supplied
+    }
+
     /// The fields that events of this id may have, by path.
     pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
         self.supplied.iter().map(|supply| supply.field)
@@ -104,8 +111,9 @@ impl Plan {
             match supplied.last_mut() {
                 Some(last) if last.field == field => last.cells.push(cell),
                 _ => {
-                    let gathers = field_of(field).is_some_and(|field| field.path.starts_with("related."));
-                    supplied.push(FieldSupply { field, cells: vec![cell], gathers });
+                    let path = field_of(field).map_or("", |field| field.path.as_str());
+                    let gathers = path.starts_with("related.");
+                    supplied.push(FieldSupply { field, path, cells: vec![cell], gathers });
                 }
             }
         }
