@@ -27,6 +27,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["cli"]),
     ("askama", &["report"]),
     ("bzip2", &["input"]),
+    ("aho_corasick", &["eql"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("crc32fast", &["input", "synth"]),
