@@ -23,11 +23,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Each third-party crate and the rooms that may name it.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["eql"]),
     ("anstream", &["cli"]),
     ("anstyle", &["cli"]),
     ("askama", &["report"]),
     ("bzip2", &["input"]),
-    ("aho_corasick", &["eql"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("crc32fast", &["input", "synth"]),
