@@ -118,7 +118,12 @@ impl Case {
         let name = self.path.file_name().expect("a name").to_string_lossy().into_owned();
         let source = Source { path: self.path.clone(), name, ordinal: 0, named: true };
         let mut told = Told::default();
-        take_in(&[source], IntakeOptions { hash: true, carve: false, archives }, &|_| (), &mut told);
+        take_in(
+            &[source],
+            IntakeOptions { hash: true, archives, ..IntakeOptions::default() },
+            &|_| (),
+            &mut told,
+        );
         assert_eq!(tree(self.folder.path()).len(), 1, "nothing is written beside the evidence");
         told
     }

@@ -10,6 +10,7 @@ use common::{at, corpus, evql, findings, json_lines, samples};
 use evql::finding::DamageKind;
 use evql::input::detect::{Kind, detect};
 use evql::input::{RawRecord, ReaderKind};
+use evql::sysmon::Facts;
 use input_support::{Told, read, read_bytes};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -3,7 +3,7 @@
 use evql::eql::{FieldId, Record, Scalar, Schema, Value as Field};
 use evql::input::{RawRecord, System};
 use evql::sysmon::fields::fields;
-use evql::sysmon::{Event, Options, SysmonSchema, document, event_ids, schema};
+use evql::sysmon::{Event, Facts, Options, SysmonSchema, document, event_ids, schema};
 use evql::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ mod input_support;
 
 use std::path::{Path, PathBuf};
 
-use evql::eql::{FieldId, Record};
+use evql::eql::FieldId;
 use evql::finding::Damage;
 use evql::input::evtx::Chunk;
 use evql::input::{Piece, PieceReader, RawRecord, ReaderKind, Seen, Undecoded, Visitor};

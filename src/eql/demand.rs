@@ -95,7 +95,7 @@ fn either(a: Vec<Demand>, mut b: Vec<Demand>) -> Vec<Demand> {
     a.into_iter()
         .filter_map(|mut demand| {
             let same = |other: &Demand| (other.field, other.way) == (demand.field, demand.way);
-            let found = b.iter().position(|other| same(other))?;
+            let found = b.iter().position(same)?;
             // `append` would rebuild the whole set.
             demand.texts.extend(b.swap_remove(found).texts);
             Some(demand)

@@ -1,6 +1,7 @@
 //! Files → the sources in them, those in archives too → blocks, told to a [`Sink`] in one order, each byte read once. It looks into no block and writes
 //! nothing.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -26,6 +27,8 @@ pub struct IntakeOptions {
     pub carve: bool,
     /// How archives are read.
     pub archives: ArchiveOptions,
+    /// Of the chunks of every EVTX file only those of these numbers are needed, and what stands between them need not be read.
+    pub only: Option<BTreeSet<u64>>,
 }
 
 /// How a source ended.
@@ -164,6 +167,9 @@ impl Intake<'_> {
             Ok(log) => log,
             Err(other) => return no_log(source, *other, known),
         };
+        if let Some(only) = &self.options.only {
+            log.narrow(only.clone());
+        }
         while let Some(block) = log.next_block(self.sink.room()) {
             if self.sink.block(source, block).is_break() {
                 return End::Unread(known.size.unwrap_or_default());

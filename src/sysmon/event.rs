@@ -122,11 +122,6 @@ impl Event {
         )
     }
 
-    /// The fields that this kind of event may have, by path.
-    pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
-        self.plan.supplied()
-    }
-
     fn text(&self, slot: usize) -> Option<&str> {
         let place = usize::from(*self.slots.get(slot)?);
         self.raw.data.get(place).map(|(_, text)| text.as_str())

@@ -1,14 +1,10 @@
 //! A Sysmon event straight to the text of its ECS document, byte for byte what [`super::document`] is written as. It decides no value.
 
 use super::derive::dns;
-use super::ecs::{self, document};
+use super::ecs::document;
 use super::event::Event;
 use super::facts::{Facts, supplied};
-use super::fields::EVENT_DATA;
 use crate::eql::{Scalar, Value};
-
-/// Where `dns.answers` stands, a list of objects instead of the fields that rules see.
-const ANSWERS: &str = "dns.answers";
 
 /// Appends the document of `event` to `out`, with one more member `name` at its end, whose value is the JSON text `json`.
 pub fn write_document(event: &Event, name: &str, json: &str, out: &mut Vec<u8>) {
@@ -26,29 +22,30 @@ pub fn write_document(event: &Event, name: &str, json: &str, out: &mut Vec<u8>) 
 
 /// Appends the document of an event without data that the event's table does not know, as [`write_document`] does.
 pub fn write_known(event: &impl Facts, name: &str, json: &str, out: &mut Vec<u8>) {
-    let mut writer = Writer { out, parents: "", fresh: true, has_answers: false };
+    let mut writer = Writer { out, parents: &[], fresh: true, has_answers: false };
     writer.out.push(b'{');
     for supply in event.plan().supplies() {
         let value = supplied(event, supply);
         if value == Value::Missing {
             continue;
         }
-        let (parents, name) = match supply.path.strip_prefix(EVENT_DATA) {
-            Some(name) => (ecs::EVENT_DATA_OBJECT, name),
-            None => supply.path.rsplit_once('.').unwrap_or(("", supply.path)),
-        };
-        if parents != ANSWERS {
-            writer.open(parents);
-            writer.name(name);
-            writer.value(&value, ecs::is_array(supply.path));
-        } else if !writer.has_answers {
-            writer.has_answers = true;
-            writer.open("dns");
-            writer.name("answers");
-            writer.answers(event);
+        let outlet = &supply.outlet;
+        match outlet.parents.as_slice() {
+            [dns @ .., "answers"] => {
+                if !std::mem::replace(&mut writer.has_answers, true) {
+                    writer.open(dns);
+                    writer.name("answers");
+                    writer.answers(event);
+                }
+            }
+            parents => {
+                writer.open(parents);
+                writer.name(outlet.name);
+                writer.value(&value, outlet.is_array);
+            }
         }
     }
-    writer.open("");
+    writer.open(&[]);
     write_member(writer.out, name, json);
 }
 
@@ -63,28 +60,24 @@ fn write_member(out: &mut Vec<u8>, name: &str, json: &str) {
 }
 
 /// Writes members in the order of their paths, and the objects around them.
-struct Writer<'o> {
+struct Writer<'o, 'p> {
     out: &'o mut Vec<u8>,
-    /// The objects that are open, as a dotted path.
-    parents: &'static str,
+    /// The objects that are open.
+    parents: &'p [&'static str],
     /// Whether nothing stands yet in the innermost of them.
     fresh: bool,
     has_answers: bool,
 }
 
-impl Writer<'_> {
-    /// Closes and opens objects until those of the path `parents` are open.
-    fn open(&mut self, parents: &'static str) {
-        if self.parents == parents {
-            return;
-        }
-        let steps = |path: &'static str| path.split('.').filter(|step| !step.is_empty());
-        let shared = steps(self.parents).zip(steps(parents)).take_while(|(old, new)| old == new).count();
-        for _ in steps(self.parents).skip(shared) {
+impl<'p> Writer<'_, 'p> {
+    /// Closes and opens objects until these are open.
+    fn open(&mut self, parents: &'p [&'static str]) {
+        let shared = self.parents.iter().zip(parents).take_while(|(old, new)| old == new).count();
+        for _ in self.parents.iter().skip(shared) {
             self.out.push(b'}');
             self.fresh = false;
         }
-        for step in steps(parents).skip(shared) {
+        for step in parents.iter().skip(shared) {
             self.name(step);
             self.out.push(b'{');
             self.fresh = true;

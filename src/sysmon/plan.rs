@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::common::{COMMON, Common, LAST_RESORT};
+use super::ecs::Outlet;
 use super::fields::{EVENT_DATA, field_id, field_of, fields};
 use super::schema::{DataField, EventSpec, Part, UNKNOWN_EVENT, events};
 use crate::eql::FieldId;
@@ -29,8 +30,8 @@ pub(super) enum Cell {
 #[derive(Debug)]
 pub struct FieldSupply {
     field: FieldId,
-    /// The field's path.
-    pub(super) path: &'static str,
+    /// Where the document has it.
+    pub(super) outlet: Outlet,
     /// In order of preference.
     pub(super) cells: Vec<Cell>,
     /// Whether it holds what all cells give, each value once, instead of what the first gives: `related.*`.
@@ -85,11 +86,6 @@ impl Plan {
         &self.supplied
     }
 
-    /// The fields that events of this id may have, by path.
-    pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
-        self.supplied.iter().map(|supply| supply.field)
-    }
-
     /// The place of the data called `name` (in any case) in the event's table. Data mostly come in the table's order, so `expected` is tried first.
     pub(super) fn slot(&self, name: &str, expected: usize) -> Option<usize> {
         let fields = self.spec.fields;
@@ -113,7 +109,12 @@ impl Plan {
                 _ => {
                     let path = field_of(field).map_or("", |field| field.path.as_str());
                     let gathers = path.starts_with("related.");
-                    supplied.push(FieldSupply { field, path, cells: vec![cell], gathers });
+                    supplied.push(FieldSupply {
+                        field,
+                        outlet: Outlet::of(path),
+                        cells: vec![cell],
+                        gathers,
+                    });
                 }
             }
         }
@@ -170,7 +171,7 @@ mod tests {
         for spec in events() {
             let plan = plan(spec.id);
             assert_eq!(plan.spec.id, spec.id);
-            assert!(plan.supplied().all(|field| !plan.cells(field).is_empty()));
+            assert!(plan.supplies().iter().all(|supply| !plan.cells(supply.field).is_empty()));
         }
         assert_eq!(plan(4711).spec.id, 0);
     }

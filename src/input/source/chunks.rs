@@ -1,5 +1,7 @@
 //! The chunks of an EVTX file in order, to the end of the file whatever its header says. It looks into no chunk.
 
+use std::collections::BTreeSet;
+
 use crate::finding::{Damage, DamageKind};
 use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
 use crate::input::evtx::{Content, FileHeader};
@@ -28,6 +30,8 @@ pub(super) struct ChunkStream {
     gaps: Vec<Gap>,
     ended: bool,
     buffers: Buffers,
+    /// The only chunks that are needed, where not all are.
+    only: Option<BTreeSet<u64>>,
 }
 
 impl ChunkStream {
@@ -44,6 +48,7 @@ impl ChunkStream {
             gaps: Vec::new(),
             ended: false,
             buffers: Buffers::default(),
+            only: None,
         };
         stream.check_header(has_header, head.len(), damages);
         stream
@@ -79,6 +84,22 @@ impl ChunkStream {
         }
     }
 
+    /// Only the chunks of the numbers `only` are needed.
+    pub(super) fn narrow(&mut self, only: BTreeSet<u64>) {
+        self.only = Some(only);
+    }
+
+    /// Goes on to the next chunk that is needed, if that is farther on; says whether there is one.
+    fn advance(&mut self, tap: &mut Tap<'_>) -> bool {
+        let Some(only) = self.only.as_ref().filter(|_| self.ahead.is_empty()) else { return true };
+        let Some(&next) = only.range(self.next..).next() else { return false };
+        let chunk = u64::try_from(CHUNK_SIZE).unwrap_or(u64::MAX);
+        if tap.skip(next.saturating_sub(self.next).saturating_mul(chunk)) {
+            self.next = next;
+        }
+        true
+    }
+
     /// The file header, where there is one.
     pub(super) fn header(&self) -> Option<FileHeader> {
         self.header
@@ -97,9 +118,11 @@ impl ChunkStream {
         size_hint: u64,
         damages: &mut Vec<Damage>,
     ) -> Option<Block> {
-        if self.ended {
+        if self.ended || !self.advance(tap) {
             return None;
         }
+        // Chunks that are needed stand apart.
+        let max_chunks = if self.only.is_some() { 1 } else { max_chunks };
         let limit = max_chunks.max(1).saturating_mul(CHUNK_SIZE);
         let mut bytes = std::mem::take(&mut self.ahead);
         if bytes.is_empty() {

@@ -108,6 +108,12 @@ impl<'a> Tap<'a> {
         }
     }
 
+    /// Leaves out the next `bytes`, which are then not hashed; `false` when the source cannot.
+    pub(in crate::input) fn skip(&mut self, bytes: u64) -> bool {
+        let Input::File(file) = &mut self.input else { return false };
+        bytes == 0 || i64::try_from(bytes).is_ok_and(|bytes| file.seek(io::SeekFrom::Current(bytes)).is_ok())
+    }
+
     /// Reads to the end for the sake of [`Tap::finish`] alone.
     pub(in crate::input) fn drain(mut self) -> (u64, Option<String>) {
         let mut buffer = Vec::new();
