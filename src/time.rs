@@ -95,10 +95,30 @@ impl Timestamp {
 
     /// `2024-03-01T10:00:00.123Z`: ISO 8601 with milliseconds, as Elasticsearch prints a date.
     pub fn to_iso_millis(self) -> String {
-        match self.to_jiff() {
-            Some(instant) => instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
-            None => self.to_string(),
+        let Some(instant) = self.to_jiff() else { return self.to_string() };
+        let at = jiff::tz::Offset::UTC.to_datetime(instant);
+        // Digit by digit: an export prints some millions of times.
+        let digits = |number: i32, count: u32| {
+            (0..count).rev().map(move |place| char::from(b'0' + (number / 10_i32.pow(place) % 10) as u8))
+        };
+        let mut text = String::with_capacity(24);
+        let parts = [
+            (i32::from(at.year()), 4, '-'),
+            (i32::from(at.month()), 2, '-'),
+            (i32::from(at.day()), 2, 'T'),
+            (i32::from(at.hour()), 2, ':'),
+            (i32::from(at.minute()), 2, ':'),
+            (i32::from(at.second()), 2, '.'),
+            (at.subsec_nanosecond() / 1_000_000, 3, 'Z'),
+        ];
+        if !(0..=9999).contains(&at.year()) {
+            return instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         }
+        for (number, count, after) in parts {
+            text.extend(digits(number, count));
+            text.push(after);
+        }
+        text
     }
 
     /// `2024-03-01 10:00:00.123`: as Sysmon writes UtcTime.

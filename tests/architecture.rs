@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Each third-party crate and the rooms that may name it.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["eql"]),
     ("anstream", &["cli"]),
     ("anstyle", &["cli"]),
     ("askama", &["report"]),

@@ -75,7 +75,11 @@ impl Row {
         let bucket = Sha256::digest(host.as_bytes()).first().copied().unwrap_or_default() % HOST_BUCKETS;
         let day = time.map(|time| time.unix_millis().div_euclid(DAY_MILLIS));
         let partition = Partition { day: day.filter(|day| *day <= LAST_DAY), bucket };
-        let key = Key { host, time: time.map(Timestamp::unix_micros), record_id: event.record_id().unwrap_or_default() };
+        let key = Key {
+            host,
+            time: time.map(Timestamp::unix_micros),
+            record_id: event.record_id().unwrap_or_default(),
+        };
         Self { partition, key, cells: cells(event, origin) }
     }
 }

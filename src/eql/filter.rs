@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::compile::{all, any};
 use super::record::{FieldId, Foreknown, Outline, Record, Value};
 use super::script::{Field, Script};
 use super::test::Test;
@@ -105,6 +106,21 @@ impl<L> Node<L> {
     }
 }
 
+impl Node<Atom> {
+    fn foreseen(&self, outline: &dyn Outline) -> Self {
+        match self {
+            Self::Constant(constant) => Self::Constant(*constant),
+            Self::Leaf(atom) => atom.foresee(outline).map_or_else(|| self.clone(), Self::Constant),
+            Self::And(items) => all(items.iter().map(|item| item.foreseen(outline)).collect()),
+            Self::Or(items) => any(items.iter().map(|item| item.foreseen(outline)).collect()),
+            Self::Not(inner) => match inner.foreseen(outline) {
+                Self::Constant(constant) => Self::Constant(!constant),
+                other => Self::Not(Box::new(other)),
+            },
+        }
+    }
+}
+
 fn foresee_all<L>(items: &[Node<L>], leaf: &impl Fn(&L) -> Option<bool>, decisive: bool) -> Option<bool> {
     let mut open = false;
     for item in items {
@@ -148,6 +164,11 @@ impl Filter {
     /// Whether any record of the kind `outline` describes can satisfy the filter. `true` may be too hopeful, `false` is certain.
     pub fn could_match(&self, outline: &dyn Outline) -> bool {
         self.root.foresee(&|atom: &Atom| atom.foresee(outline)) != Some(false)
+    }
+
+    /// The filter that gives the same answers for records of the kind `outline` describes, without what is known of them beforehand.
+    pub fn foreseen(&self, outline: &dyn Outline) -> Self {
+        Self { root: self.root.foreseen(outline) }
     }
 
     /// Whether no record at all can satisfy the filter: what an unmapped optional field makes of a conjunction.

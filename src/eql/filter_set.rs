@@ -1,13 +1,16 @@
-//! Many filters at once: an event meets only the filters whose required strings it has, and each distinct atom is evaluated at most once per event. The
-//! answers are those of every filter alone.
+//! Many filters at once: an event meets only the filters whose demands it meets, and each distinct atom is evaluated at most once per event. The answers
+//! are those of every filter alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use aho_corasick::AhoCorasick;
+
+use super::demand::{Demand, Way, demands, rarest};
 use super::filter::{Atom, Filter, Node};
-use super::record::{FieldId, Record, Scalar};
+use super::number::Number;
+use super::record::{FieldId, Record, Value};
 use super::set::hash;
-use super::test::Test;
-use super::value::text_of;
+use super::value::{number_of, text_of};
 
 /// A set of filters, numbered in the order given.
 #[derive(Debug, Default)]
@@ -15,10 +18,20 @@ pub struct FilterSet {
     /// Every distinct atom.
     atoms: Vec<Atom>,
     filters: Vec<Node<usize>>,
-    /// Filters that demand no string.
+    /// Filters that demand nothing.
     always: Vec<usize>,
-    /// Per field: hash of a case-folded string → the filters that demand it (or another of their list). A collision only costs an evaluation.
-    index: Vec<(FieldId, HashMap<u64, Vec<usize>>)>,
+    index: Vec<(FieldId, Index)>,
+}
+
+/// Of one field, who demands what.
+#[derive(Debug, Default)]
+struct Index {
+    /// Hash of a case-folded string → the filters that demand it (or another of their list). A collision only costs an evaluation.
+    exact: HashMap<u64, Vec<usize>>,
+    /// A whole number → the filters that demand it or another.
+    numbers: HashMap<i64, Vec<usize>>,
+    /// Finds parts of strings, in any case; the filters that demand each.
+    parts: Option<(AhoCorasick, Vec<Vec<usize>>)>,
 }
 
 /// The working memory of one thread: answers of the atoms for the current event. Reuse it from event to event.
@@ -30,37 +43,29 @@ pub struct Scratch {
     candidates: Vec<usize>,
 }
 
-/// The case-folded strings one of which a record must hold in a field.
-type Demand = (FieldId, BTreeSet<String>);
-
 impl FilterSet {
     /// The set of `filters`; a filter's number is its place.
     pub fn new<'f>(filters: impl IntoIterator<Item = &'f Filter>) -> Self {
         let filters: Vec<&Filter> = filters.into_iter().collect();
         let demands: Vec<Vec<Demand>> = filters.iter().map(|filter| demands(filter.root())).collect();
-        let mut popularity: BTreeMap<(FieldId, &str), usize> = BTreeMap::new();
-        for (field, texts) in demands.iter().flatten() {
-            for text in texts {
-                *popularity.entry((*field, text)).or_default() += 1;
-            }
-        }
         let mut set = Self::default();
         let mut interned = HashMap::new();
-        let mut index: BTreeMap<FieldId, HashMap<u64, Vec<usize>>> = BTreeMap::new();
-        for (number, filter) in filters.iter().enumerate() {
+        let mut index: BTreeMap<FieldId, BTreeMap<(Way, &str), Vec<usize>>> = BTreeMap::new();
+        let chosen = rarest(&demands);
+        for (number, (filter, chosen)) in filters.iter().zip(chosen).enumerate() {
             set.filters.push(filter.root().map(&mut |atom| intern(atom, &mut interned, &mut set.atoms)));
-            if filter.is_empty() {
-                continue;
+            match chosen {
+                _ if filter.is_empty() => {}
+                None => set.always.push(number),
+                Some(demand) => {
+                    let of_field = index.entry(demand.field).or_default();
+                    for text in &demand.texts {
+                        of_field.entry((demand.way, text)).or_default().push(number);
+                    }
+                }
             }
-            let Some((field, texts)) = demands.get(number).and_then(|demands| rarest(demands, &popularity))
-            else {
-                set.always.push(number);
-                continue;
-            };
-            let by_hash = index.entry(*field).or_default();
-            texts.iter().for_each(|text| by_hash.entry(hash(text, true)).or_default().push(number));
         }
-        set.index = index.into_iter().collect();
+        set.index = index.into_iter().map(|(field, wanted)| (field, Index::new(wanted))).collect();
         set
     }
 
@@ -98,13 +103,55 @@ impl FilterSet {
 
     fn collect(&self, record: &dyn Record, scratch: &mut Scratch) {
         self.always.iter().for_each(|number| scratch.queue(*number));
-        for (field, by_hash) in &self.index {
-            for value in record.field(*field).as_slice() {
-                let hash = match value {
-                    Scalar::Str(text) => hash(text, true),
-                    other => hash(&text_of(other), true),
-                };
-                by_hash.get(&hash).into_iter().flatten().for_each(|number| scratch.queue(*number));
+        for (field, index) in &self.index {
+            index.collect(&record.field(*field), scratch);
+        }
+    }
+}
+
+impl Index {
+    fn new(wanted: BTreeMap<(Way, &str), Vec<usize>>) -> Self {
+        let mut index = Self::default();
+        let (mut parts, mut by_part) = (Vec::new(), Vec::new());
+        for ((way, text), filters) in wanted {
+            match way {
+                Way::Exact => index.exact.entry(hash(text, true)).or_default().extend(filters),
+                Way::Number => {
+                    index.numbers.entry(text.parse().unwrap_or_default()).or_default().extend(filters)
+                }
+                Way::Part => {
+                    parts.push(text);
+                    by_part.push(filters);
+                }
+            }
+        }
+        if !parts.is_empty() {
+            let found = AhoCorasick::builder().ascii_case_insensitive(true).build(parts);
+            index.parts = Some((found.expect("rules hold less than 2 GiB of text"), by_part));
+        }
+        index
+    }
+
+    /// Queues the filters whose demands `value` meets.
+    fn collect(&self, value: &Value<'_>, scratch: &mut Scratch) {
+        let mut queue = |filters: Option<&Vec<usize>>| {
+            filters.into_iter().flatten().for_each(|number| scratch.queue(*number));
+        };
+        for value in value.as_slice() {
+            if !self.numbers.is_empty() {
+                queue(number_of(value).map(Number::as_i64).and_then(|number| self.numbers.get(&number)));
+            }
+            if self.exact.is_empty() && self.parts.is_none() {
+                continue;
+            }
+            let text = text_of(value);
+            if !self.exact.is_empty() {
+                queue(self.exact.get(&hash(&text, true)));
+            }
+            if let Some((finder, filters)) = &self.parts {
+                finder
+                    .find_overlapping_iter(text.as_ref())
+                    .for_each(|found| queue(filters.get(found.pattern().as_usize())));
             }
         }
     }
@@ -156,48 +203,4 @@ fn intern(atom: &Atom, interned: &mut HashMap<String, Vec<usize>>, atoms: &mut V
     atoms.push(atom.clone());
     same.push(number);
     number
-}
-
-/// The fields that `filter` demands a string of, each with the number of strings that will do; a set asks the filter only of records that meet the demand
-/// which the fewest filters share.
-pub fn demanded(filter: &Filter) -> Vec<(FieldId, usize)> {
-    demands(filter.root()).into_iter().map(|(field, texts)| (field, texts.len())).collect()
-}
-
-/// Every demand a condition makes of a record; each alone is necessary.
-fn demands(node: &Node<Atom>) -> Vec<Demand> {
-    match node {
-        Node::Leaf(Atom::Field(field, Test::Text { exact, patterns }))
-            if patterns.is_empty() && !exact.is_empty() =>
-        {
-            vec![(field.id, exact.sorted().iter().map(|text| text.to_ascii_lowercase()).collect())]
-        }
-        Node::And(items) => items.iter().flat_map(demands).collect(),
-        Node::Or(items) => {
-            let mut branches = items.iter().map(demands);
-            let Some(first) = branches.next() else { return Vec::new() };
-            branches.fold(first, either)
-        }
-        Node::Leaf(_) | Node::Constant(_) | Node::Not(_) => Vec::new(),
-    }
-}
-
-/// What holds when either list does: for each field in both, the strings of both. The first, which grows, is kept: a
-/// chain of `or` costs no more than its text.
-fn either(a: Vec<Demand>, mut b: Vec<Demand>) -> Vec<Demand> {
-    a.into_iter()
-        .filter_map(|(field, mut texts)| {
-            let (_, others) = b.iter_mut().find(|(other, _)| *other == field)?;
-            // `append` would rebuild the whole set.
-            texts.extend(std::mem::take(others));
-            Some((field, texts))
-        })
-        .collect()
-}
-
-/// The demand whose strings the fewest filters share: it separates best.
-fn rarest<'d>(demands: &'d [Demand], popularity: &BTreeMap<(FieldId, &str), usize>) -> Option<&'d Demand> {
-    demands.iter().min_by_key(|(field, texts)| {
-        texts.iter().filter_map(|text| popularity.get(&(*field, text.as_str()))).max().copied().unwrap_or(0)
-    })
 }

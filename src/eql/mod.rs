@@ -4,9 +4,10 @@ mod address;
 pub mod ast;
 pub mod clauses;
 pub mod compile;
+pub mod demand;
 pub mod diagnostic;
 mod display;
-pub mod filter;
+mod filter;
 pub mod filter_set;
 pub mod functions;
 mod interval;
@@ -31,7 +32,8 @@ pub use record::{FieldId, Foreknown, Outline, Record, Scalar, Schema, Type, Valu
 
 pub use clauses::{Clause, Clauses, Judged};
 pub use compile::{clauses, compile};
+pub use demand::demanded;
 pub use filter::{FieldUse, Filter, Node};
-pub use filter_set::{FilterSet, Scratch, demanded};
+pub use filter_set::{FilterSet, Scratch};
 pub use program::{Form, KeyField, Program, Role, Stage};
 pub use tree::Tree;

@@ -45,6 +45,14 @@ impl Wildcard {
         Self { source: format!("{prefix}…").into(), fold, segments: vec![first, Segment::default()] }
     }
 
+    /// The texts that stand somewhere in every value with the pattern, if only in another case where that is ignored.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().flat_map(|segment| &segment.pieces).filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::One => None,
+        })
+    }
+
     /// Whether ASCII case is ignored.
     pub fn folds(&self) -> bool {
         self.fold

@@ -1,5 +1,6 @@
 //! One source, opened and read once, in order: blocks of pieces for others to read, its SHA-256 on the way. It looks into no piece.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::finding::{Damage, DamageKind, SourceKind};
@@ -149,6 +150,13 @@ impl<'a> SourceFile<'a> {
     pub(super) fn keep(&mut self, range: ChunkRange) {
         if let Content::Evtx(chunks) = &mut self.content {
             chunks.keep(range, &mut self.tap);
+        }
+    }
+
+    /// Of an EVTX file only the chunks of the numbers `only` are needed. What is known of it at the end is then not all.
+    pub(super) fn narrow(&mut self, only: BTreeSet<u64>) {
+        if let Content::Evtx(chunks) = &mut self.content {
+            chunks.narrow(only);
         }
     }
 

@@ -103,8 +103,8 @@ impl<W: Worker> Worker for Renumbered<'_, W> {
         false
     }
 
-    fn wants_chunk(&self, chunk: u64) -> bool {
-        self.worker.wants_chunk(chunk)
+    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
+        self.worker.only_chunks()
     }
 
     fn wants(&self, scratch: &mut W::Scratch, seen: &Seen<'_>) -> bool {

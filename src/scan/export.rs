@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::input::{Seen, Source};
-use crate::sysmon::{self, Event};
+use crate::sysmon::{self, Event, Facts, LazyEvent};
 
 use super::hashes::Hashes;
 use super::ledger::Read;
 use super::observer::Observer;
-use super::pass::{At, PassOptions, Worker, pass};
+use super::pass::{At, Look, PassOptions, Worker, pass};
 
 /// How documents are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,8 +49,8 @@ pub fn export(
     let options = PassOptions { hash: false, ..options.clone() };
     let mut documents = 0_u64;
     let mut read = pass(sources, &options, &worker, observer, interrupt, &mut |given| {
-        documents += given.len() as u64;
-        let written = given.iter().try_for_each(|line: &Vec<u8>| out.write_all(line));
+        documents += given.iter().map(|lines: &Lines| lines.documents).sum::<u64>();
+        let written = given.iter().try_for_each(|lines| out.write_all(&lines.text));
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Error::output("the export", error)),
@@ -66,7 +66,43 @@ struct Documents {
     bulk: bool,
 }
 
+/// The documents of a part of a source.
+#[derive(Default)]
+struct Lines {
+    documents: u64,
+    text: Vec<u8>,
+    /// The ordinal of the last document's source, and its `evidence`.
+    evidence: Option<(u32, Value)>,
+}
+
 impl Documents {
+    /// Adds a line that holds what `write` writes, given a last member's name and value.
+    fn line(
+        &self,
+        lines: &mut Lines,
+        source: &Source,
+        recovered: bool,
+        write: impl FnOnce(&str, &str, &mut Vec<u8>),
+    ) {
+        if self.bulk {
+            lines.text.extend_from_slice(b"{\"create\":{}}\n");
+        }
+        let known = lines.evidence.take().filter(|(ordinal, _)| *ordinal == source.ordinal);
+        let (_, evidence) =
+            lines.evidence.insert(known.unwrap_or_else(|| (source.ordinal, self.evidence(source))));
+        let json = match recovered {
+            true => {
+                let mut evidence = evidence.clone();
+                evidence["recovered"] = Value::from(true);
+                evidence.to_string()
+            }
+            false => evidence.to_string(),
+        };
+        write("evidence", &json, &mut lines.text);
+        lines.text.push(b'\n');
+        lines.documents += 1;
+    }
+
     fn evidence(&self, source: &Source) -> Value {
         match self.hashes.of(source) {
             Some(sha256) => json!({"sha256": sha256, "source": source.name}),
@@ -76,25 +112,34 @@ impl Documents {
 }
 
 impl Worker for Documents {
-    type Scratch = ();
-    type Out = Vec<u8>;
+    type Scratch = Lines;
+    type Out = Lines;
 
-    fn scratch(&self) {}
+    fn scratch(&self) -> Lines {
+        Lines::default()
+    }
 
-    fn wants(&self, _scratch: &mut (), _seen: &Seen<'_>) -> bool {
+    fn wants(&self, _lines: &mut Lines, _seen: &Seen<'_>) -> bool {
         true
     }
 
-    fn event(&self, _scratch: &mut (), event: &Event, at: At<'_>) -> Option<Vec<u8>> {
-        let mut document = sysmon::document(event);
-        let mut evidence = self.evidence(at.source);
-        if event.is_recovered() {
-            evidence["recovered"] = Value::from(true);
+    fn look(&self, lines: &mut Lines, event: &LazyEvent<'_>, at: At<'_>) -> Look<Lines> {
+        if event.has_others() {
+            return Look::Decode;
         }
-        document.insert("evidence".into(), evidence);
-        let mut line = if self.bulk { b"{\"create\":{}}\n".to_vec() } else { Vec::new() };
-        serde_json::to_writer(&mut line, &document).ok()?;
-        line.push(b'\n');
-        Some(line)
+        self.line(lines, at.source, false, |name, json, out| sysmon::write_known(event, name, json, out));
+        Look::Done(None)
+    }
+
+    fn event(&self, lines: &mut Lines, event: &Event, at: At<'_>) -> Option<Lines> {
+        let recovered = event.is_recovered();
+        self.line(lines, at.source, recovered, |name, json, out| {
+            sysmon::write_document(event, name, json, out)
+        });
+        None
+    }
+
+    fn part(&self, lines: &mut Lines, _source: &Source) -> Option<Lines> {
+        (lines.documents > 0).then(|| std::mem::take(lines))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
-use crate::eql::{Clauses, Record, Role, Scratch, Value};
+use crate::eql::{Clauses, Record, Role, Value};
 use crate::error::{Error, Result};
 use crate::finding::Clock;
 use crate::input::{Seen, Source};
@@ -15,6 +15,7 @@ use crate::time::{TICKS_PER_MILLI, Timestamp};
 
 use super::ScanOptions;
 use super::explain::{ClauseView, EventView, distance, maxspan_ms};
+use super::filters::Scratches;
 use super::findings::Findings;
 use super::hits::{Candidate, matches, merge, merge_by_name};
 use super::ledger::Read;
@@ -254,18 +255,18 @@ struct Asker<'a> {
 }
 
 impl Worker for Asker<'_> {
-    type Scratch = Scratch;
+    type Scratch = Scratches;
     type Out = Candidate;
 
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
+    fn scratch(&self) -> Scratches {
+        Scratches::default()
     }
 
-    fn wants(&self, _scratch: &mut Scratch, _seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut Scratches, _seen: &Seen<'_>) -> bool {
         true
     }
 
-    fn event(&self, scratch: &mut Scratch, event: &Event, at: At<'_>) -> Option<Candidate> {
+    fn event(&self, scratch: &mut Scratches, event: &Event, at: At<'_>) -> Option<Candidate> {
         let field = fields::field_id("process.entity_id")?;
         let own = match event.field(field) {
             Value::Missing => false,
@@ -275,7 +276,7 @@ impl Worker for Asker<'_> {
                 .any(|value| matches!(value, crate::eql::Scalar::Str(text) if *text == self.guid.as_str())),
         };
         own.then(|| {
-            let filters = self.rules.filters().matching(event, scratch).to_vec();
+            let filters = self.rules.filters().matching(event.event_id(), event, scratch).to_vec();
             Candidate::new(event.clone(), filters, at.place, self.clock)
         })
     }

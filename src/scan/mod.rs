@@ -7,6 +7,7 @@ mod coverage;
 mod document;
 mod explain;
 mod export;
+mod filters;
 mod findings;
 mod hashes;
 mod hits;
@@ -52,13 +53,13 @@ pub use rows::{ExportedDataset, export_dataset};
 pub use rule_set::{CompiledRule, RuleSet, compile, stage_clauses};
 pub use select::Selection;
 
-use crate::eql::Scratch;
 use crate::error::Result;
 use crate::finding::{Clock, Damage, Finding, NearMisses, Outcome, Selected};
 use crate::input::{Seen, Source};
 use crate::sysmon::{self, Event, Facts, LazyEvent};
 
 use again::Again;
+use filters::Scratches;
 use findings::Findings;
 use hits::{Candidate, matches, merge_by_name};
 use near::{Lookout, Misses, Note, Notes, ReadAs, hash_of};
@@ -185,7 +186,7 @@ struct Picker<'a> {
 /// What a thread keeps from event to event.
 #[derive(Default)]
 struct Desk {
-    filters: Scratch,
+    filters: Scratches,
     /// Of the part that is being read.
     notes: Vec<Note>,
 }
@@ -232,7 +233,7 @@ impl Worker for Picker<'_> {
             return Look::Decode;
         }
         let filters = self.lookout.map_or(self.rules.filters(), Lookout::filters);
-        let satisfied = filters.matching(event, &mut desk.filters);
+        let satisfied = filters.matching(event.event_id(), event, &mut desk.filters);
         let stages = self.lookout.map_or(satisfied, |lookout| lookout.stages_among(satisfied));
         if !stages.is_empty() {
             return Look::Decode;
@@ -247,7 +248,7 @@ impl Worker for Picker<'_> {
 
     fn event(&self, desk: &mut Desk, event: &Event, at: At<'_>) -> Option<Picked> {
         let filters = self.lookout.map_or(self.rules.filters(), Lookout::filters);
-        let mut satisfied = filters.matching(event, &mut desk.filters);
+        let mut satisfied = filters.matching(event.event_id(), event, &mut desk.filters);
         if let Some(lookout) = self.lookout {
             let identity = || hash_of(&Identity::of(event));
             let read = ReadAs { place: at.place, recovered: event.is_recovered(), identity: &identity };

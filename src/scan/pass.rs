@@ -3,7 +3,7 @@
 //! One thread reads (and hashes) and cuts what it reads into tasks of a few chunks; a task may hold chunks of one huge source or of dozens of small ones, so
 //! both keep every thread busy. When enough tasks wait, the reading thread works too. Memory does not grow with the evidence.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -53,9 +53,9 @@ pub trait Worker: Sync {
     fn is_first(&self) -> bool {
         true
     }
-    /// Whether any record of chunk number `chunk`, of whichever source, may be wanted.
-    fn wants_chunk(&self, _chunk: u64) -> bool {
-        true
+    /// The only chunks, of whichever source, of which any record may be wanted; `None` for all.
+    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
+        None
     }
     /// What the part of `source` that was just read gives as a whole, after its events.
     fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
@@ -154,6 +154,7 @@ pub fn pass<W: Worker>(
             carve: options.carve,
             archives: options.archives.clone(),
             chunks: options.chunks,
+            only: worker.only_chunks().cloned(),
         };
         let taken = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
         press.finish(files.get(taken.begun..).unwrap_or_default(), taken.verdicts)
@@ -345,7 +346,7 @@ struct Visit<'a, W: Worker> {
 
 impl<W: Worker> Visitor for Visit<'_, W> {
     fn chunk(&mut self, number: u64) -> bool {
-        self.work.worker.wants_chunk(number)
+        self.work.worker.only_chunks().is_none_or(|only| only.contains(&number))
     }
 
     fn seen(&mut self, seen: &Seen<'_>) -> bool {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::eql::{self, Clauses, Diagnostic, FieldId, FilterSet, Program, Schema, Type};
+use crate::eql::{self, Clauses, Diagnostic, FieldId, Program, Schema, Type};
 use crate::rules::Rule;
 use crate::sysmon::{self, EventOutline, SysmonSchema};
+
+use super::filters::Filters;
 
 /// A rule and its program.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl CompiledRule {
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<CompiledRule>,
-    filters: FilterSet,
+    filters: Filters,
     event_ids: BTreeSet<u32>,
 }
 
@@ -73,7 +75,7 @@ impl RuleSet {
             })
             .collect();
         let stages = || rules.iter().flat_map(|rule| rule.program.stages());
-        let filters = FilterSet::new(stages().map(|stage| &stage.filter));
+        let filters = Filters::new(stages().map(|stage| &stage.filter), options);
         let possible = |event_id: &u32| {
             let outline = EventOutline::new(*event_id, options);
             stages().any(|stage| stage.filter.could_match(&outline))
@@ -88,7 +90,7 @@ impl RuleSet {
     }
 
     /// The filters of all stages of all rules, in order.
-    pub fn filters(&self) -> &FilterSet {
+    pub fn filters(&self) -> &Filters {
         &self.filters
     }
 

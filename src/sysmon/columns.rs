@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::ecs::ARRAYS;
 use super::event::Event;
-use super::facts::value;
+use super::facts::{Facts, supplied};
 use super::fields::{EVENT_DATA, field_id, fields};
 use super::plan::plan;
 use super::schema::events;
@@ -95,8 +95,12 @@ pub struct Cells<'a> {
 impl<'a> Cells<'a> {
     /// The values of `event`, as [`super::document`] has them. Of two unlisted data under one name the first counts.
     pub fn of(event: &'a Event) -> Self {
-        let supplied = event.supplied().filter_map(|field| Some((place(field)?, value(event, field))));
-        let mut values: Vec<_> = supplied.filter(|(_, value)| *value != Value::Missing).collect();
+        let given = event
+            .plan()
+            .supplies()
+            .iter()
+            .filter_map(|supply| Some((place(supply.field)?, supplied(event, supply))));
+        let mut values: Vec<_> = given.filter(|(_, value)| *value != Value::Missing).collect();
         let mut unlisted: Vec<(Cow<'a, str>, &'a str)> = Vec::new();
         for (name, text) in event.others() {
             match column_of(&format!("{EVENT_DATA}{name}")) {
@@ -121,11 +125,11 @@ mod tests {
         let paths: Vec<_> = columns().iter().map(|column| column.path).collect();
         assert!(paths.is_sorted_by(|left, right| left < right));
         for spec in events() {
-            for field in plan(spec.id).supplied() {
+            for field in plan(spec.id).supplies().iter().map(|supply| supply.field) {
                 assert!(place(field).is_some(), "{field:?}");
             }
         }
-        assert!(plan(4711).supplied().all(|field| place(field).is_some()));
+        assert!(plan(4711).supplies().iter().all(|supply| place(supply.field).is_some()));
         assert_eq!(column_of("cloud.region"), None);
     }
 

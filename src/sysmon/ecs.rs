@@ -4,8 +4,8 @@ use serde_json::{Map, Value as Json};
 
 use super::derive::dns;
 use super::event::Event;
-use super::facts::{Facts, value};
-use super::fields::{EVENT_DATA, field_of};
+use super::facts::{Facts, supplied};
+use super::fields::EVENT_DATA;
 use crate::eql::{Scalar, Value};
 
 /// Fields that are arrays in Elastic's documents even when they hold one value. `event.outcome` is none of them: ECS has it as a single keyword.
@@ -22,15 +22,36 @@ pub(super) const ARRAYS: [&str; 10] = [
     "related.user",
 ];
 
+/// Where a document has a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlet {
+    /// The objects around it, outermost first.
+    pub(super) parents: Vec<&'static str>,
+    /// Its name in the innermost of them.
+    pub(super) name: &'static str,
+    /// Whether it is an array even when it holds one value.
+    pub(super) is_array: bool,
+}
+
+impl Outlet {
+    /// The outlet of the field at the dotted `path`.
+    pub(super) fn of(path: &'static str) -> Self {
+        let (parents, name) = match path.strip_prefix(EVENT_DATA) {
+            Some(name) => ("winlog.event_data", name),
+            None => path.rsplit_once('.').unwrap_or(("", path)),
+        };
+        let parents = parents.split('.').filter(|parent| !parent.is_empty()).collect();
+        Self { parents, name, is_array: ARRAYS.contains(&path) }
+    }
+}
+
 /// The whole document: nested objects with sorted keys; addresses as Sysmon wrote them; times in ISO 8601 with milliseconds; under `winlog.event_data`,
 /// as strings, what the mapping leaves there and whatever data the table does not know.
 pub fn document(event: &Event) -> Map<String, Json> {
     let mut document = Map::new();
-    for id in event.supplied() {
-        let Some(field) = field_of(id) else { continue };
-        let path = field.path.as_str();
-        if let Some(json) = json(value(event, id), ARRAYS.contains(&path)) {
-            insert(&mut document, path, json);
+    for supply in event.plan().supplies() {
+        if let Some(json) = json(supplied(event, supply), supply.outlet.is_array) {
+            insert(&mut document, &supply.outlet, json);
         }
     }
     nest_answers(event, &mut document);
@@ -92,17 +113,13 @@ fn scalar(scalar: Scalar<'_>) -> Json {
     }
 }
 
-/// Puts `json` at the dotted `path`, making the objects on the way. A path through something that is no object is dropped: the schema has none.
-fn insert(document: &mut Map<String, Json>, path: &str, json: Json) {
-    let (parents, name) = match path.strip_prefix(EVENT_DATA) {
-        Some(name) => ("winlog.event_data", name),
-        None => path.rsplit_once('.').unwrap_or(("", path)),
-    };
+/// Puts `json` where `outlet` says, making the objects on the way. A path through something that is no object is dropped: the schema has none.
+fn insert(document: &mut Map<String, Json>, outlet: &Outlet, json: Json) {
     let mut object = document;
-    for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
-        let next = object.entry(parent).or_insert_with(|| Json::Object(Map::new()));
+    for parent in &outlet.parents {
+        let next = object.entry(*parent).or_insert_with(|| Json::Object(Map::new()));
         let Some(next) = next.as_object_mut() else { return };
         object = next;
     }
-    object.insert(name.to_owned(), json);
+    object.insert(outlet.name.to_owned(), json);
 }

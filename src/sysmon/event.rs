@@ -122,11 +122,6 @@ impl Event {
         )
     }
 
-    /// The fields that this kind of event may have, by path.
-    pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
-        self.plan.supplied()
-    }
-
     fn text(&self, slot: usize) -> Option<&str> {
         let place = usize::from(*self.slots.get(slot)?);
         self.raw.data.get(place).map(|(_, text)| text.as_str())
@@ -172,6 +167,10 @@ impl Facts for Event {
 
     fn text(&self, slot: usize) -> Option<&str> {
         Self::text(self, slot)
+    }
+
+    fn has_others(&self) -> bool {
+        self.others().next().is_some()
     }
 
     fn other(&self, name: &str) -> Option<&str> {

@@ -7,7 +7,7 @@ use super::common::{Common, well_known_sid};
 use super::derive::{self, Joint, Part, cow, string};
 use super::fields::field_of;
 use super::options::Options;
-use super::plan::{Cell, Plan};
+use super::plan::{Cell, FieldSupply, Plan};
 use crate::eql::{FieldId, Record, Scalar, Type, Value};
 use crate::input::System;
 use crate::time::Timestamp;
@@ -40,6 +40,9 @@ pub trait Facts: Record {
     /// The data called `name` that the event's table does not know; `None` when it is absent or a placeholder.
     fn other(&self, name: &str) -> Option<&str>;
 
+    /// Whether there are data that the event's table does not know.
+    fn has_others(&self) -> bool;
+
     /// The data called `name` in the event's table; `None` when it is absent or a placeholder.
     fn named(&self, name: &str) -> Option<&str> {
         self.text(self.plan().spec.fields.iter().position(|field| field.name == name)?)
@@ -63,7 +66,11 @@ pub trait Facts: Record {
 
 /// The values of `field` as the document shows them: addresses as the text that Sysmon wrote, nothing cut.
 pub(super) fn value(facts: &impl Facts, field: FieldId) -> Value<'_> {
-    let Some(supply) = facts.plan().supply(field) else { return other(facts, field) };
+    facts.plan().supply(field).map_or_else(|| other(facts, field), |supply| supplied(facts, supply))
+}
+
+/// The values of the field that is supplied by `supply`, as [`value`] has them.
+pub(super) fn supplied<'f>(facts: &'f impl Facts, supply: &FieldSupply) -> Value<'f> {
     if supply.gathers {
         return gathered(facts, &supply.cells);
     }

@@ -23,7 +23,7 @@ pub struct Field {
 /// Path and mapping type of every field outside the table's `winlog.event_data.*`, one per line.
 const LIST: &str = include_str!("ecs_fields.tsv");
 /// Where the collector puts what the mapping does not move.
-pub(super) const EVENT_DATA: &str = "winlog.event_data.";
+pub const EVENT_DATA: &str = "winlog.event_data.";
 
 static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
     let listed = LIST.lines().filter_map(|line| line.split_once('\t'));

@@ -198,6 +198,10 @@ impl Facts for LazyEvent<'_> {
         self.at(usize::from(*place))
     }
 
+    fn has_others(&self) -> bool {
+        self.layout.others.iter().any(|(_, place)| self.at(*place).is_some())
+    }
+
     fn other(&self, name: &str) -> Option<&str> {
         let mut others = self.layout.others.iter().filter(|(other, _)| other == name);
         others.find_map(|(_, place)| self.at(*place))

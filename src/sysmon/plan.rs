@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::common::{COMMON, Common, LAST_RESORT};
+use super::ecs::Outlet;
 use super::fields::{EVENT_DATA, field_id, field_of, fields};
 use super::schema::{DataField, EventSpec, Part, UNKNOWN_EVENT, events};
 use crate::eql::FieldId;
@@ -37,8 +38,10 @@ impl Cell {
 
 /// How one field is supplied.
 #[derive(Debug)]
-pub(super) struct FieldSupply {
-    field: FieldId,
+pub struct FieldSupply {
+    pub(super) field: FieldId,
+    /// Where the document has it.
+    pub(super) outlet: Outlet,
     /// In order of preference.
     pub(super) cells: Vec<Cell>,
     /// Whether it holds what all cells give, each value once, instead of what the first gives: `related.*`.
@@ -94,9 +97,9 @@ impl Plan {
             .is_some_and(|supply| supply.gathers || supply.cells.iter().any(Cell::may_give_many))
     }
 
-    /// The fields that events of this id may have, by path.
-    pub(super) fn supplied(&self) -> impl Iterator<Item = FieldId> {
-        self.supplied.iter().map(|supply| supply.field)
+    /// How the fields are supplied that events of this id may have, by path.
+    pub(super) fn supplies(&self) -> &[FieldSupply] {
+        &self.supplied
     }
 
     /// The place of the data called `name` (in any case) in the event's table. Data mostly come in the table's order, so `expected` is tried first.
@@ -120,8 +123,14 @@ impl Plan {
             match supplied.last_mut() {
                 Some(last) if last.field == field => last.cells.push(cell),
                 _ => {
-                    let gathers = field_of(field).is_some_and(|field| field.path.starts_with("related."));
-                    supplied.push(FieldSupply { field, cells: vec![cell], gathers });
+                    let path = field_of(field).map_or("", |field| field.path.as_str());
+                    let gathers = path.starts_with("related.");
+                    supplied.push(FieldSupply {
+                        field,
+                        outlet: Outlet::of(path),
+                        cells: vec![cell],
+                        gathers,
+                    });
                 }
             }
         }
@@ -178,7 +187,7 @@ mod tests {
         for spec in events() {
             let plan = plan(spec.id);
             assert_eq!(plan.spec.id, spec.id);
-            assert!(plan.supplied().all(|field| !plan.cells(field).is_empty()));
+            assert!(plan.supplies().iter().all(|supply| !plan.cells(supply.field).is_empty()));
         }
         assert_eq!(plan(4711).spec.id, 0);
     }

@@ -1,5 +1,7 @@
 //! The chunks of an EVTX file in order, to the end of the file whatever its header says. It looks into no chunk.
 
+use std::collections::BTreeSet;
+
 use crate::finding::{Damage, DamageKind};
 use crate::input::detect::{CHUNK_SIZE, FILE_HEADER_SIZE};
 use crate::input::evtx::{Content, FileHeader};
@@ -32,6 +34,8 @@ pub(super) struct ChunkStream {
     remaining: Option<u64>,
     ended: bool,
     buffers: Buffers,
+    /// The only chunks that are needed, where not all are.
+    only: Option<BTreeSet<u64>>,
 }
 
 /// Some chunks of a file, by number from 0.
@@ -58,6 +62,7 @@ impl ChunkStream {
             remaining: None,
             ended: false,
             buffers: Buffers::default(),
+            only: None,
         };
         stream.check_header(has_header, head.len(), damages);
         stream
@@ -103,6 +108,20 @@ impl ChunkStream {
         self.remaining = Some(range.last.saturating_sub(range.first).saturating_add(1));
     }
 
+    /// Only the chunks of the numbers `only` are needed.
+    pub(super) fn narrow(&mut self, only: BTreeSet<u64>) {
+        self.only = Some(only);
+    }
+
+    /// Goes on to the next chunk that is needed, if that is farther on; says whether there is one.
+    fn advance(&mut self, tap: &mut Tap<'_>) -> bool {
+        let Some(only) = self.only.as_ref().filter(|_| self.ahead.is_empty()) else { return true };
+        let Some(&next) = only.range(self.next..).next() else { return false };
+        tap.skip(next.saturating_sub(self.next).saturating_mul(CHUNK_BYTES));
+        self.next = next;
+        true
+    }
+
     /// The file header, where there is one.
     pub(super) fn header(&self) -> Option<FileHeader> {
         self.header
@@ -121,9 +140,11 @@ impl ChunkStream {
         size_hint: u64,
         damages: &mut Vec<Damage>,
     ) -> Option<Block> {
-        if self.ended {
+        if self.ended || !self.advance(tap) {
             return None;
         }
+        // Chunks that are needed stand apart.
+        let max_chunks = if self.only.is_some() { 1 } else { max_chunks };
         let remaining = self.remaining.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
         let limit = max_chunks.max(1).min(remaining).saturating_mul(CHUNK_SIZE);
         let mut bytes = std::mem::take(&mut self.ahead);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::eql::{Clauses, Filter, FilterSet, Form, KeyField, Role};
+use crate::eql::{Clauses, Filter, Form, KeyField, Role};
 use crate::finding::Clock;
 use crate::sequence::join_keys;
 use crate::sysmon::{self, EventOutline, Facts};
 
 use super::notes::{Note, hash_of};
+use crate::scan::filters::Filters;
 use crate::scan::hits::Candidate;
 use crate::scan::order::{Place, time_by};
 use crate::scan::rule_set::{CompiledRule, RuleSet};
@@ -18,7 +19,7 @@ const KEYS_PER_EVENT: usize = 8;
 /// The watches of all rules, among the filters of their stages.
 #[derive(Debug)]
 pub struct Lookout {
-    filters: FilterSet,
+    filters: Filters,
     /// The filters before this number are the stages'.
     stages: usize,
     watches: Vec<Watch>,
@@ -56,7 +57,7 @@ impl Lookout {
     pub fn new(rules: &RuleSet, mapping: &sysmon::Options) -> Self {
         let stages = rules.filters().len();
         let mut lookout = Self {
-            filters: FilterSet::default(),
+            filters: Filters::default(),
             stages,
             watches: Vec::new(),
             rules: Vec::new(),
@@ -70,7 +71,7 @@ impl Lookout {
             lookout.rules.push(watches);
         }
         let own = rules.rules().iter().flat_map(|rule| rule.program.stages()).map(|stage| &stage.filter);
-        lookout.filters = FilterSet::new(own.chain(lookout.watches.iter().map(|watch| &watch.filter)));
+        lookout.filters = Filters::new(own.chain(lookout.watches.iter().map(|watch| &watch.filter)), mapping);
         lookout
     }
 
@@ -129,7 +130,7 @@ impl Lookout {
     }
 
     /// The filters of all stages, in order, and those of the watches.
-    pub fn filters(&self) -> &FilterSet {
+    pub fn filters(&self) -> &Filters {
         &self.filters
     }
 

@@ -223,8 +223,8 @@ impl Worker for Fetcher<'_> {
 
     fn scratch(&self) {}
 
-    fn wants_chunk(&self, chunk: u64) -> bool {
-        self.chunks.contains(&chunk)
+    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
+        Some(&self.chunks)
     }
 
     fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {

@@ -6,18 +6,18 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
-use crate::eql::Scratch;
 use crate::error::{Error, Result};
 use crate::finding::{Clock, Damage};
 use crate::hash::sha256;
 use crate::input::{ChunkRange, Seen, Source};
+use crate::scan::filters::Scratches;
 use crate::scan::hits::{Candidate, keys};
 use crate::scan::ledger::Read;
 use crate::scan::observer::Observer;
-use crate::scan::pass::{At, PassOptions, Worker, pass};
+use crate::scan::pass::{At, Look, PassOptions, Worker, pass};
 use crate::scan::rule_set::RuleSet;
 use crate::sequence::JoinKey;
-use crate::sysmon::Event;
+use crate::sysmon::{Event, Facts, LazyEvent};
 
 use super::line::{Coverage, FileStatus, HitLine, Interrupted, Kind, MapRun, Problem, RuleName, told};
 use super::names;
@@ -165,19 +165,26 @@ impl Mapper<'_> {
 }
 
 impl Worker for Mapper<'_> {
-    type Scratch = Scratch;
+    type Scratch = Scratches;
     type Out = serde_json::Result<Vec<u8>>;
 
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
+    fn scratch(&self) -> Scratches {
+        Scratches::default()
     }
 
-    fn wants(&self, _scratch: &mut Scratch, seen: &Seen<'_>) -> bool {
+    fn wants(&self, _scratch: &mut Scratches, seen: &Seen<'_>) -> bool {
         self.rules.wants(seen.event_id)
     }
 
-    fn event(&self, scratch: &mut Scratch, event: &Event, at: At<'_>) -> Option<Self::Out> {
-        let satisfied = self.rules.filters().matching(event, scratch);
+    fn look(&self, scratch: &mut Scratches, event: &LazyEvent<'_>, _at: At<'_>) -> Look<Self::Out> {
+        match self.rules.filters().matching(event.event_id(), event, scratch) {
+            [] => Look::Done(None),
+            _ => Look::Decode,
+        }
+    }
+
+    fn event(&self, scratch: &mut Scratches, event: &Event, at: At<'_>) -> Option<Self::Out> {
+        let satisfied = self.rules.filters().matching(event.event_id(), event, scratch);
         (!satisfied.is_empty()).then(|| {
             let candidate = Candidate::new(event.clone(), satisfied.to_vec(), at.place, self.clock);
             self.lines(&candidate, at.source)
