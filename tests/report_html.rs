@@ -244,7 +244,8 @@ fn iocs_are_what_processes_reached_and_were_and_no_blocked_windows() {
     outcome.findings[0].story = Ok(std::sync::Arc::new(Story { connections, ..Story::default() }));
     let process = &mut outcome.findings[4].events[0].as_mut().expect("a start").document["process"];
     process["executable"] = "C:\\Users\\Public\\mshta.exe".into();
-    process["hash"]["sha256"] = "aa".repeat(32).into();
+    process["hash"]["sha256"] = "ab".repeat(32).into();
+    process["pe"]["company"] = "Example Ltd".into();
 
     let page = page(&outcome, 100);
     let (plain, defanged) = (lines(&page, "iocs-plain"), lines(&page, "iocs-defanged"));
@@ -255,23 +256,25 @@ fn iocs_are_what_processes_reached_and_were_and_no_blocked_windows() {
         "203.0.113.4",
         "203.0.113.6",
         "203.0.113.8",
-        "cdn.evil-updates.example",
-        "http://update.example/a1.hta",
-        "http://update.example/a2.hta",
-        "http://update.example/a3.hta",
-        "http://update.example/a4.hta",
-        "http://update.example/a5.hta",
-        "http://update.example/a7.hta",
-        &"aa".repeat(32),
+        &"ab".repeat(32),
+        "C:\\Users\\Public\\mshta.exe",
     ];
     assert_eq!(plain, expected);
     assert_eq!(defanged.len(), plain.len());
-    assert!(defanged.contains(&"hxxp[://]update[.]example/a1[.]hta") && defanged[0] == "198[.]51[.]100[.]99");
-    // The hash of what Windows ships is shown, and said to be that; internal addresses are shown too.
+    assert_eq!(
+        (defanged[0], *defanged.last().expect("a path")),
+        ("198[.]51[.]100[.]99", plain[plain.len() - 1])
+    );
+    // What is no indicator is shown with the reason: what Windows ships, internal addresses, names and URLs under no public suffix.
     let section = between(&page, "<section id=\"iocs\"", "</section>");
-    for shown in
-        ["10[.]1[.]2[.]3", &"0f".repeat(32), "a program of Windows under its own name", "c2[.]example"]
-    {
+    for shown in [
+        "10[.]1[.]2[.]3",
+        "context: an address of a private network",
+        &"0f".repeat(32),
+        "context: the file says that it is Microsoft&#39;s",
+        "hxxp[://]update[.]example/a1[.]hta",
+        "context: under no public suffix: a name of a network of its own",
+    ] {
         assert!(section.contains(shown), "{shown}");
     }
     assert!(

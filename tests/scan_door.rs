@@ -132,3 +132,16 @@ fn results_in_the_evidence_folder_are_skipped_by_the_next_run() {
     assert_eq!(run["counts"]["inputs_by_status"]["skipped"], written);
     assert_eq!(run["counts"]["inputs_by_status"]["read"], 1, "alerts are no events");
 }
+
+#[test]
+fn a_program_that_starts_a_scan_reads_one_line() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let (folder, evidence) = (temp.path().join("run"), samples().join("damaged"));
+    let ran = scan_to(&folder, &evidence, &["--json", "-q"]).expect(2);
+    let [line] = &ran.json_lines()[..] else { panic!("one line: {}", ran.stdout) };
+    assert_eq!(line["exit_code"], 2);
+    assert_eq!(line["folder"], folder.to_string_lossy().as_ref());
+    assert_eq!(line["counts"], run_json(&folder)["counts"]);
+    assert!(line["counts"]["inputs_by_status"]["partial"].as_u64() > Some(0));
+    scan_to(Path::new("-"), &evidence, &["--json", "--format", "jsonl"]).expect(3);
+}

@@ -12,7 +12,7 @@ use evql::time::Timestamp;
 
 use super::args::{CaseArgs, FormatChoice, OutputArgs, TlpChoice};
 use super::summary;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, write_stdout};
 
 /// What was decided.
 pub struct Output {
@@ -20,6 +20,8 @@ pub struct Output {
     /// `None` for standard output.
     folder: Option<PathBuf>,
     options: report::Options,
+    /// Whether a line of JSON tells how it went.
+    json: bool,
 }
 
 impl Output {
@@ -33,6 +35,11 @@ impl Output {
         if stream && formats.len() != 1 {
             return Err(Error::Usage("`-o -` streams one format: say which with --format".into()));
         }
+        if stream && args.json {
+            return Err(Error::Usage(
+                "`-o -` and `--json` both write to standard output: leave one out".into(),
+            ));
+        }
         let folder =
             || args.output.clone().unwrap_or_else(|| PathBuf::from(format!("evql-{}", now.to_compact())));
         let options = report::Options {
@@ -40,7 +47,7 @@ impl Output {
             csv: CsvOptions { raw: args.csv_raw, bom: args.csv_bom },
             html: HtmlOptions { detail_limit: args.html_limit.unwrap_or(html_limit) },
         };
-        let output = Self { formats, folder: (!stream).then(folder), options };
+        let output = Self { formats, folder: (!stream).then(folder), options, json: args.json };
         if let Some(folder) = &output.folder {
             report::refuse_existing(folder, &output.formats, &output.options)?;
         }
@@ -68,6 +75,11 @@ impl Output {
             (Some(folder), formats) => {
                 report::write_folder(folder, formats, outcome, run, &self.options)?;
                 summary::print(outcome, Some((folder, formats)), terminal);
+                if self.json {
+                    let mut line = report::run::summary(outcome, run);
+                    line["folder"] = folder.to_string_lossy().into();
+                    write_stdout(&format!("{line}\n"))?;
+                }
             }
             (None, formats) => {
                 let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -100,6 +100,14 @@ fn limits_object(limits: Limits) -> Value {
     })
 }
 
+/// The run in one object, for the program that started it: how it ended, and the `counts` of `run.json`.
+pub fn summary(outcome: &Outcome, run: &Run) -> Value {
+    json!({
+        "schema": SCHEMA, "tool": "evql", "version": run.version, "exit_code": run.exit_code,
+        "interrupted": outcome.interrupted, "counts": counts(outcome),
+    })
+}
+
 fn counts(outcome: &Outcome) -> Value {
     let mut severities: BTreeMap<_, u64> = BTreeMap::new();
     for finding in &outcome.findings {

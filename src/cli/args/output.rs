@@ -29,6 +29,9 @@ pub struct OutputArgs {
     /// Overwrite outputs that are there already.
     #[arg(long)]
     pub force: bool,
+    /// Print one line on standard output when done: a JSON object with exit code, counts and the folder of the outputs.
+    #[arg(long)]
+    pub json: bool,
     /// Leave CSV cells that a spreadsheet would run as formulas as they are, instead of putting an apostrophe before them.
     #[arg(long)]
     pub csv_raw: bool,
