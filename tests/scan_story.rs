@@ -8,7 +8,7 @@ use common::{at, corpus, findings, samples, scan_here, scan_observed};
 use evql::finding::story::{Intervals, Process, Story};
 use evql::finding::{Clock, Finding, Untold};
 use evql::synth::sysmon::{Host, text};
-use evql::synth::{FileOptions, Guid, Machine, SynthRecord, to_evtx};
+use evql::synth::{FileOptions, Guid, LoadOptions, Machine, SynthRecord, generate, to_evtx};
 use evql::sysmon::schema::Layout;
 use evql::time::Timestamp;
 
@@ -352,4 +352,24 @@ fn only_what_holds_a_flagged_process_is_read_again() {
     assert_eq!(counted(&[folder.join("wscript")]), (0, 2 * rolled, rolled));
     let both = [folder.join("foreign-provider"), folder.join("mshta")];
     assert_eq!(counted(&both), (1, empty + 3 * flagged, 2 * flagged));
+}
+
+/// Stories need only some chunks of a log that the fast reader reads, and all of what the other reads: both have to tell the same.
+#[test]
+fn the_chunks_that_are_read_again_hold_all_of_a_story() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = LoadOptions {
+        hosts: 3,
+        events: 30_000,
+        seed: 11,
+        attacks: 60,
+        layout: Layout::Sysmon15,
+        mixed: false,
+        files: None,
+    };
+    generate(&options, folder.path()).expect("a load");
+    let told = |more: &[&str]| findings(&[folder.path()], more);
+    let (some, all) = (told(&[]), told(&["--reader", "xml"]));
+    assert!(some.len() >= 30, "{} findings", some.len());
+    assert_eq!(some, all);
 }

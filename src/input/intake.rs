@@ -1,7 +1,7 @@
 //! Files → the sources in them, those in archives too → blocks, told to a [`Sink`] in one order, each byte read once. It looks into no block and writes
 //! nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -29,8 +29,8 @@ pub struct IntakeOptions {
     pub archives: ArchiveOptions,
     /// The chunks that are read of each event log, without a hash; `None` reads all. What is no event log is not read then.
     pub chunks: Option<ChunkRange>,
-    /// Of the chunks of every EVTX file only those of these numbers are needed, and what stands between them need not be read.
-    pub only: Option<BTreeSet<u64>>,
+    /// Of the EVTX files that are named here only the chunks of these numbers are needed, and what stands between them need not be read.
+    pub only: Arc<BTreeMap<String, BTreeSet<u64>>>,
 }
 
 /// How a source ended.
@@ -184,7 +184,7 @@ impl Intake<'_> {
         if let Some(range) = self.options.chunks {
             log.keep(range);
         }
-        if let Some(only) = &self.options.only {
+        if let Some(only) = self.options.only.get(&source.name) {
             log.narrow(only.clone());
         }
         while let Some(block) = log.next_block(self.sink.room()) {

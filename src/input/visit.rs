@@ -49,6 +49,10 @@ pub trait Visitor {
     }
     /// Called once for every readable record of any provider; says whether the record is to be decoded and handed to [`Visitor::record`].
     fn seen(&mut self, seen: &Seen<'_>) -> bool;
+    /// Called when [`Visitor::seen`] did not ask for the record: whether [`Visitor::undecoded`] is to be called for it all the same, where that is possible.
+    fn glances(&self) -> bool {
+        false
+    }
     /// Called, where that is possible, for a record that [`Visitor::seen`] asked for before it is decoded; says whether it still is to be.
     fn undecoded(&mut self, _seen: &Seen<'_>, _record: &Undecoded<'_>) -> bool {
         true

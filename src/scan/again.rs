@@ -1,7 +1,8 @@
 //! Some of the evidence once more, after a pass: for what could not be known before it. It hashes nothing and tells of no damage: the first pass has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::{Error, Result};
@@ -28,6 +29,34 @@ pub struct Again<'a> {
     pub interrupt: &'a AtomicBool,
 }
 
+/// What of the evidence is read, by the names of the sources.
+#[derive(Debug, Default)]
+pub struct Extents {
+    sources: BTreeSet<String>,
+    /// Of event logs that are not read as a whole.
+    chunks: Arc<BTreeMap<String, BTreeSet<u64>>>,
+}
+
+impl Extents {
+    /// These `chunks` of sources, and the `whole` ones, which can be among those.
+    pub fn new(whole: BTreeSet<String>, mut chunks: BTreeMap<String, BTreeSet<u64>>) -> Self {
+        chunks.retain(|name, chunks| !chunks.is_empty() && !whole.contains(name));
+        let mut sources = whole;
+        sources.extend(chunks.keys().cloned());
+        Self { sources, chunks: Arc::new(chunks) }
+    }
+
+    /// The chunks of a source that are read; `None` for all of them.
+    pub fn of(&self, source: &str) -> Option<&BTreeSet<u64>> {
+        self.chunks.get(source)
+    }
+
+    /// All such chunks.
+    pub fn chunks(&self) -> Arc<BTreeMap<String, BTreeSet<u64>>> {
+        Arc::clone(&self.chunks)
+    }
+}
+
 /// An observer for which sources and events count the first time only.
 struct Bytes<'a>(&'a dyn Observer);
 
@@ -41,7 +70,7 @@ impl Observer for Bytes<'_> {
 }
 
 impl Again<'_> {
-    /// Reads the `sources` of these names: files, and of archives (`file!/member`) the file they lie in. `worker` is asked of the records of these sources only,
+    /// Reads the sources of `extents`: files, and of archives (`file!/member`) the file they lie in. `worker` is asked of the records of these sources only,
     /// and told their places as the first pass numbered them; `deliver` is told in the order of the evidence. Answers whether all was read; where nothing is to
     /// be read no file is opened.
     ///
@@ -49,10 +78,11 @@ impl Again<'_> {
     /// [`Error::Usage`] when the threads cannot be started; whatever `deliver` breaks off with.
     pub fn read<W: Worker>(
         &self,
-        sources: &BTreeSet<String>,
+        extents: &Extents,
         worker: &W,
         deliver: &mut (dyn FnMut(Vec<W::Out>) -> ControlFlow<Error> + Send),
     ) -> Result<bool> {
+        let sources = &extents.sources;
         let files: Vec<Source> =
             self.files.iter().filter(|file| holds(&file.name, sources)).cloned().collect();
         if files.is_empty() {
@@ -72,7 +102,7 @@ impl Again<'_> {
             ordinals.entry(report.source.as_str()).or_insert(u32::try_from(ordinal).unwrap_or(u32::MAX));
         }
         let options = PassOptions { hash: false, ..self.options.clone() };
-        let worker = Renumbered { worker, ordinals };
+        let worker = Renumbered { worker, ordinals, extents };
         let read = pass(&files, &options, &worker, &Bytes(self.observer), self.interrupt, deliver)?;
         Ok(!read.interrupted)
     }
@@ -89,6 +119,7 @@ fn holds(file: &str, sources: &BTreeSet<String>) -> bool {
 struct Renumbered<'a, W> {
     worker: &'a W,
     ordinals: HashMap<&'a str, u32>,
+    extents: &'a Extents,
 }
 
 impl<W: Worker> Worker for Renumbered<'_, W> {
@@ -103,8 +134,8 @@ impl<W: Worker> Worker for Renumbered<'_, W> {
         false
     }
 
-    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
-        self.worker.only_chunks()
+    fn extents(&self) -> Option<&Extents> {
+        Some(self.extents)
     }
 
     fn wants(&self, scratch: &mut W::Scratch, seen: &Seen<'_>) -> bool {
@@ -119,7 +150,7 @@ impl<W: Worker> Worker for Renumbered<'_, W> {
         self.worker.event(scratch, event, self.renumbered(at)?)
     }
 
-    fn part(&self, scratch: &mut W::Scratch, source: &Source) -> Option<W::Out> {
+    fn part(&self, scratch: &mut W::Scratch, source: &Source) -> Vec<W::Out> {
         self.worker.part(scratch, source)
     }
 }

@@ -139,7 +139,7 @@ impl Worker for Documents {
         None
     }
 
-    fn part(&self, lines: &mut Lines, _source: &Source) -> Option<Lines> {
-        (lines.documents > 0).then(|| std::mem::take(lines))
+    fn part(&self, lines: &mut Lines, _source: &Source) -> Vec<Lines> {
+        (lines.documents > 0).then(|| std::mem::take(lines)).into_iter().collect()
     }
 }

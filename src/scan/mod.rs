@@ -63,10 +63,10 @@ use filters::Scratches;
 use findings::Findings;
 use hits::{Candidate, matches, merge_by_name};
 use near::{Lookout, Misses, Note, Notes, ReadAs, hash_of};
-use order::Identity;
+use order::{Identity, Place};
 use pass::{At, Look, Worker, pass};
 use reach::reach;
-use story::Stories;
+use story::{Keys, Stories, Traces};
 
 /// How a scan runs.
 #[derive(Debug, Clone)]
@@ -95,11 +95,13 @@ pub fn scan(
     interrupt: &AtomicBool,
 ) -> Result<Outcome> {
     let lookout = options.near_misses.then(|| Lookout::new(rules, &options.pass.mapping));
-    let picker = Picker { rules, lookout: lookout.as_ref(), clock: options.clock };
+    let mut traces = Traces::new();
+    let keys = options.stories.then(|| traces.keys.clone());
+    let picker = Picker { rules, lookout: lookout.as_ref(), keys, clock: options.clock };
     let mut candidates = Vec::new();
     let mut notes = Notes::default();
     let mut read = pass(sources, &options.pass, &picker, observer, interrupt, &mut |given| {
-        picker.sort_out(given, &mut candidates, &mut notes);
+        picker.sort_out(given, &mut candidates, &mut notes, &mut traces);
         ControlFlow::Continue(())
     })?;
     let candidates = merge_by_name(candidates, &read.sources);
@@ -124,7 +126,7 @@ pub fn scan(
     };
     let mut findings = in_order(found);
     let told = match options.stories {
-        true => Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?,
+        true => Stories { again, holdings: &read.holdings, traces, rules, makes }.tell(&mut findings)?,
         false => true,
     };
     read.damages.extend(damages);
@@ -180,6 +182,8 @@ fn conclude(mut findings: Vec<Finding>, mut read: Read, rules: &RuleSet, frame: 
 struct Picker<'a> {
     rules: &'a RuleSet,
     lookout: Option<&'a Lookout>,
+    /// How processes are hashed, where their traces are noted.
+    keys: Option<Keys>,
     clock: Clock,
 }
 
@@ -189,6 +193,7 @@ struct Desk {
     filters: Scratches,
     /// Of the part that is being read.
     notes: Vec<Note>,
+    traces: story::Part,
 }
 
 /// What comes of a part of a source.
@@ -197,11 +202,19 @@ enum Picked {
     Hit(Box<Candidate>),
     /// What came near.
     Near(Vec<Note>),
+    /// Where processes left traces in the source with this ordinal.
+    Traces(u32, Box<story::Part>),
 }
 
 impl Picker<'_> {
     /// Adds what was picked of one part to what there is.
-    fn sort_out(&self, given: Vec<Picked>, candidates: &mut Vec<Candidate>, notes: &mut Notes) {
+    fn sort_out(
+        &self,
+        given: Vec<Picked>,
+        candidates: &mut Vec<Candidate>,
+        notes: &mut Notes,
+        traces: &mut Traces,
+    ) {
         for picked in given {
             match (picked, self.lookout) {
                 (Picked::Hit(candidate), lookout) => {
@@ -210,6 +223,7 @@ impl Picker<'_> {
                 }
                 (Picked::Near(given), Some(lookout)) => notes.add(given, lookout),
                 (Picked::Near(_), None) => {}
+                (Picked::Traces(source, part), _) => traces.add(source, *part),
             }
         }
     }
@@ -260,7 +274,22 @@ impl Worker for Picker<'_> {
         })
     }
 
-    fn part(&self, desk: &mut Desk, _source: &Source) -> Option<Picked> {
-        (!desk.notes.is_empty()).then(|| Picked::Near(std::mem::take(&mut desk.notes)))
+    fn notes(&self, desk: &mut Desk) -> bool {
+        if self.keys.is_some() {
+            desk.traces.expect();
+        }
+        self.keys.is_some()
+    }
+
+    fn note(&self, desk: &mut Desk, event: &impl Facts, place: Place) {
+        if let Some(keys) = &self.keys {
+            desk.traces.see(event, place.position.chunk, keys);
+        }
+    }
+
+    fn part(&self, desk: &mut Desk, source: &Source) -> Vec<Picked> {
+        let near = (!desk.notes.is_empty()).then(|| Picked::Near(std::mem::take(&mut desk.notes)));
+        let traces = desk.traces.take().map(|part| Picked::Traces(source.ordinal, Box::new(part)));
+        near.into_iter().chain(traces).collect()
     }
 }

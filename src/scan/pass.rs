@@ -3,7 +3,7 @@
 //! One thread reads (and hashes) and cuts what it reads into tasks of a few chunks; a task may hold chunks of one huge source or of dozens of small ones, so
 //! both keep every thread busy. When enough tasks wait, the reading thread works too. Memory does not grow with the evidence.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -18,8 +18,9 @@ use crate::input::{
     Block, ChunkRange, End, IntakeOptions, PieceReader, RawRecord, ReaderKind, Seen, Sink, Source, Undecoded,
     Verdict, Visitor, take_in,
 };
-use crate::sysmon::{self, Event, LazyEvent, LazyEvents};
+use crate::sysmon::{self, Event, Facts, LazyEvent, LazyEvents};
 
+use super::again::Extents;
 use super::coverage::Coverage;
 use super::ledger::{Damages, Ledger, Read};
 use super::observer::Observer;
@@ -53,13 +54,19 @@ pub trait Worker: Sync {
     fn is_first(&self) -> bool {
         true
     }
-    /// The only chunks, of whichever source, of which any record may be wanted; `None` for all.
-    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
+    /// What of the sources has to be read; `None` for all of it.
+    fn extents(&self) -> Option<&Extents> {
         None
     }
+    /// Whether [`Worker::note`] is to be told of a record of Sysmon's; called once for each, before [`Worker::event`] is.
+    fn notes(&self, _scratch: &mut Self::Scratch) -> bool {
+        false
+    }
+    /// Told, where its values can be had, of an event that [`Worker::notes`] asked for, wanted or not.
+    fn note(&self, _scratch: &mut Self::Scratch, _event: &impl Facts, _place: Place) {}
     /// What the part of `source` that was just read gives as a whole, after its events.
-    fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Option<Self::Out> {
-        None
+    fn part(&self, _scratch: &mut Self::Scratch, _source: &Source) -> Vec<Self::Out> {
+        Vec::new()
     }
 }
 
@@ -154,7 +161,7 @@ pub fn pass<W: Worker>(
             carve: options.carve,
             archives: options.archives.clone(),
             chunks: options.chunks,
-            only: worker.only_chunks().cloned(),
+            only: worker.extents().map(Extents::chunks).unwrap_or_default(),
         };
         let taken = take_in(files, intake, &|bytes| observer.bytes_read(bytes), &mut press);
         press.finish(files.get(taken.begun..).unwrap_or_default(), taken.verdicts)
@@ -329,7 +336,7 @@ impl<W: Worker> Work<'_, W> {
             damages: Damages::default(),
             outs: Vec::new(),
         };
-        let mut visit = Visit { work: self, notebook, out };
+        let mut visit = Visit { work: self, notebook, out, wanted: false, noted: false };
         block.pieces().for_each(|piece| reader.read(&source.name, piece, &mut visit));
         self.observer.hits(visit.out.outs.len() as u64);
         visit.out.outs.extend(self.worker.part(&mut visit.notebook.scratch, source));
@@ -342,30 +349,48 @@ struct Visit<'a, W: Worker> {
     work: &'a Work<'a, W>,
     notebook: &'a mut Notebook<W>,
     out: PartOut<W>,
+    /// The record in hand is asked for.
+    wanted: bool,
+    /// It is to be noted.
+    noted: bool,
 }
 
 impl<W: Worker> Visitor for Visit<'_, W> {
     fn chunk(&mut self, number: u64) -> bool {
-        self.work.worker.only_chunks().is_none_or(|only| only.contains(&number))
+        let only = self.work.worker.extents().and_then(|extents| extents.of(&self.out.source.name));
+        only.is_none_or(|only| only.contains(&number))
     }
 
     fn seen(&mut self, seen: &Seen<'_>) -> bool {
+        (self.wanted, self.noted) = (false, false);
         if !self.work.selection.takes(seen, &mut self.out.filtered) {
             return false;
         }
         if self.work.worker.is_first() {
             self.out.coverage.see(seen);
         }
-        self.work.worker.wants(&mut self.notebook.scratch, seen) && seen.provider == sysmon::PROVIDER
+        let (worker, scratch) = (self.work.worker, &mut self.notebook.scratch);
+        let is_sysmon = seen.provider == sysmon::PROVIDER;
+        self.wanted = worker.wants(scratch, seen) && is_sysmon;
+        self.noted = is_sysmon && worker.notes(scratch);
+        self.wanted
+    }
+
+    fn glances(&self) -> bool {
+        self.noted
     }
 
     fn undecoded(&mut self, seen: &Seen<'_>, record: &Undecoded<'_>) -> bool {
         let Notebook { lazy, scratch } = &mut *self.notebook;
-        let Some(event) = lazy.event(seen, record, self.work.mapping).filter(LazyEvent::is_sound) else {
-            return true;
-        };
+        let Some(event) = lazy.event(seen, record, self.work.mapping) else { return true };
         let source = &self.out.source;
         let place = Place { source: source.ordinal, position: seen.position };
+        if std::mem::take(&mut self.noted) {
+            self.work.worker.note(scratch, &event, place);
+        }
+        if !self.wanted || !event.is_sound() {
+            return true;
+        }
         match self.work.worker.look(scratch, &event, At { source, place }) {
             Look::Decode => true,
             Look::Done(given) => {
@@ -380,6 +405,9 @@ impl<W: Worker> Visitor for Visit<'_, W> {
         let place = Place { source: source.ordinal, position: record.position };
         let record_id = record.system.record_id;
         let Some(event) = Event::from_raw(std::mem::take(record), self.work.mapping) else { return };
+        if std::mem::take(&mut self.noted) {
+            self.work.worker.note(&mut self.notebook.scratch, &event, place);
+        }
         // Of a recovered event nothing is missed: it is more than the log tells of.
         let problems = if event.is_recovered() { Vec::new() } else { event.problems() };
         for reason in problems {

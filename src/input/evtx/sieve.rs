@@ -72,6 +72,10 @@ impl Visitor for Sieve<'_> {
         (is_new || !recovered) && self.visitor.seen(&Seen { recovered, ..*seen })
     }
 
+    fn glances(&self) -> bool {
+        self.trust == Trust::Live && self.visitor.glances()
+    }
+
     fn undecoded(&mut self, seen: &Seen<'_>, record: &Undecoded<'_>) -> bool {
         self.trust != Trust::Live || self.visitor.undecoded(seen, record)
     }

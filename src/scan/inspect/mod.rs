@@ -82,12 +82,12 @@ impl Worker for Inspector {
         None
     }
 
-    fn part(&self, tally: &mut Tally, source: &Source) -> Option<Box<Tally>> {
+    fn part(&self, tally: &mut Tally, source: &Source) -> Vec<Box<Tally>> {
         if tally.is_empty() {
-            return None;
+            return Vec::new();
         }
         let counted = std::mem::take(tally);
-        Some(Box::new(Tally { source: source.ordinal, ..counted }))
+        vec![Box::new(Tally { source: source.ordinal, ..counted })]
     }
 }
 

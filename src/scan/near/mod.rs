@@ -22,7 +22,7 @@ use crate::hash::hex;
 use crate::input::{Position, Seen};
 use crate::sysmon::{Event, Facts};
 
-use super::again::Again;
+use super::again::{Again, Extents};
 use super::findings::Findings;
 use super::hits::Candidate;
 use super::order::Identity;
@@ -102,13 +102,15 @@ impl Misses<'_> {
             }
         }
         let fetcher = Fetcher {
-            chunks: wanted.values().flat_map(BTreeMap::keys).map(|position| position.chunk).collect(),
             positions: wanted.values().flat_map(BTreeMap::keys).copied().collect(),
             wanted: wanted.iter().map(|(source, positions)| (source.as_str(), positions)).collect(),
         };
-        let sources: BTreeSet<String> = wanted.keys().map(|source| (*source).clone()).collect();
+        let chunks =
+            |positions: &BTreeMap<Position, usize>| positions.keys().map(|position| position.chunk).collect();
+        let chunks = wanted.iter().map(|(source, positions)| ((*source).clone(), chunks(positions)));
+        let extents = Extents::new(BTreeSet::new(), chunks.collect());
         let mut events = Vec::new();
-        self.again.read(&sources, &fetcher, &mut |given| {
+        self.again.read(&extents, &fetcher, &mut |given| {
             events.extend(given);
             ControlFlow::Continue(())
         })?;
@@ -213,8 +215,6 @@ struct Fetcher<'a> {
     wanted: BTreeMap<&'a str, &'a BTreeMap<Position, usize>>,
     /// The positions of all sources: which source a record is of is known only when it is read.
     positions: BTreeSet<Position>,
-    /// Their chunks.
-    chunks: BTreeSet<u64>,
 }
 
 impl Worker for Fetcher<'_> {
@@ -222,10 +222,6 @@ impl Worker for Fetcher<'_> {
     type Out = (usize, Event);
 
     fn scratch(&self) {}
-
-    fn only_chunks(&self) -> Option<&BTreeSet<u64>> {
-        Some(&self.chunks)
-    }
 
     fn wants(&self, _scratch: &mut (), seen: &Seen<'_>) -> bool {
         self.positions.contains(&seen.position)

@@ -33,7 +33,7 @@ impl Exclusions<'_> {
         let (Some((stage, connection)), Some(address)) = (last(finding), address(finding)) else { return };
         let time = connection.time(self.clock);
         let before = |query: &&&Candidate| query.order.time <= time;
-        let answered = |query: &&&Candidate| self.lookup.resolved(&query.event).contains(&address);
+        let answered = |query: &&&Candidate| self.lookup.keys().resolved(&query.event).contains(&address);
         let mut queries = queries.iter().filter(before).filter(answered).peekable();
         if queries.peek().is_none() {
             return;

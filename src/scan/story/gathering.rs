@@ -31,7 +31,8 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     fn takes(&self, event: &impl Facts) -> bool {
         let Some(host) = self.lookup.host(event.computer()) else { return false };
-        let parts = self.lookup.process(event).map(|process| self.family.parts(process)).unwrap_or_default();
+        let parts =
+            self.lookup.keys().process(event).map(|process| self.family.parts(process)).unwrap_or_default();
         let own = parts.iter().any(|part| part.role == Role::Own);
         let kin = !parts.is_empty() && matches!(event.event_id(), 1 | 5);
         own || kin || (event.event_id() == 22 && self.named(host, event).next().is_some())
@@ -39,7 +40,7 @@ impl Frame<'_> {
 
     /// The addresses that a query was answered with and that some process with a finding connected to.
     fn named(&self, host: usize, event: &impl Facts) -> impl Iterator<Item = IpAddr> {
-        let resolved = self.lookup.resolved(event).into_iter();
+        let resolved = self.lookup.keys().resolved(event).into_iter();
         resolved.filter(move |address| self.reached.contains(&(host, *address)))
     }
 }
@@ -136,7 +137,7 @@ impl<'a> Gathering<'a> {
                 note(self.names.entry((host, address)).or_default(), &name, candidate.order.time);
             }
         }
-        let Some(process) = frame.lookup.process(event) else { return };
+        let Some(process) = frame.lookup.keys().process(event) else { return };
         let parts = frame.family.parts(process);
         for part in parts {
             let Some(teller) = self.tellers.get_mut(part.story) else { continue };
@@ -245,7 +246,7 @@ impl<'a> Gathering<'a> {
     fn children(&self, story: usize, teller: &Teller, makes: &Findings<'_>) -> Listed<Process> {
         let family = &self.frame.family;
         let child = |candidate: &Candidate| {
-            let key = self.frame.lookup.process(&candidate.event)?;
+            let key = self.frame.lookup.keys().process(&candidate.event)?;
             let depth = family.parts(key).iter().find_map(|part| match part.role {
                 Role::Child(depth) if part.story == story => Some(depth),
                 _ => None,

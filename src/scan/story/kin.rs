@@ -1,12 +1,14 @@
 //! Who started whom: two hashes for each process start, so that the starts of a whole log fit in memory. It keeps no event and no name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::input::Seen;
 use crate::sysmon::{Event, Facts, LazyEvent};
 
 use super::lookup::{Key, Lookup};
+use super::traces::{Start, Traces};
+use crate::scan::again::Extents;
 use crate::scan::pass::{At, Look, Worker};
 
 /// Process starts that are kept account of, at most: some 250 MB.
@@ -23,8 +25,8 @@ pub type Reached = HashSet<(usize, IpAddr)>;
 
 /// What an event tells of kin.
 pub enum Sign {
-    /// A process started.
-    Start { process: Key, parent: Option<Key> },
+    /// A process started, in the source with this ordinal.
+    Start(u32, Start),
     /// A process with a finding connected.
     Reached(usize, IpAddr),
 }
@@ -33,6 +35,8 @@ pub enum Sign {
 pub struct KinPicker<'a> {
     /// What is in question.
     pub lookup: &'a Lookup<'a>,
+    /// What is read, by source. Starts are told of sources that are read as a whole; of others they are known.
+    pub extents: &'a Extents,
 }
 
 impl Worker for KinPicker<'_> {
@@ -45,20 +49,22 @@ impl Worker for KinPicker<'_> {
         matches!(seen.event_id, 1 | 3) && self.lookup.host(seen.computer).is_some()
     }
 
-    fn look(&self, _scratch: &mut (), event: &LazyEvent<'_>, _at: At<'_>) -> Look<Sign> {
-        Look::Done(self.sign(event))
+    fn look(&self, _scratch: &mut (), event: &LazyEvent<'_>, at: At<'_>) -> Look<Sign> {
+        Look::Done(self.sign(event, at))
     }
 
-    fn event(&self, _scratch: &mut (), event: &Event, _at: At<'_>) -> Option<Sign> {
-        self.sign(event)
+    fn event(&self, _scratch: &mut (), event: &Event, at: At<'_>) -> Option<Sign> {
+        self.sign(event, at)
     }
 }
 
 impl KinPicker<'_> {
-    fn sign(&self, event: &impl Facts) -> Option<Sign> {
-        let process = self.lookup.process(event)?;
+    fn sign(&self, event: &impl Facts, at: At<'_>) -> Option<Sign> {
+        let keys = self.lookup.keys();
+        let process = keys.process(event)?;
         if event.event_id() == 1 {
-            return Some(Sign::Start { process, parent: self.lookup.parent(event) });
+            let is_known = self.extents.of(&at.source.name).is_some();
+            return (!is_known).then(|| Sign::Start(at.place.source, (process, keys.parent(event))));
         }
         let flagged = self.lookup.is_flagged(process);
         let host = self.lookup.host(event.computer()).filter(|_| flagged)?;
@@ -72,40 +78,53 @@ pub struct Parents {
     complete: bool,
 }
 
+impl Parents {
+    /// The next start. Of two of one process the first counts.
+    fn take(&mut self, (process, parent): Start) {
+        let known = &mut self.parents;
+        if known.len() < STARTS {
+            known.entry(process).or_insert(parent);
+        } else {
+            self.complete &= known.contains_key(&process);
+        }
+    }
+}
+
 /// Collects signs.
+#[derive(Default)]
 pub struct Signs {
-    parents: Parents,
+    /// By the source's ordinal.
+    starts: BTreeMap<u32, Vec<Start>>,
+    count: usize,
     reached: Reached,
 }
 
 impl Signs {
-    /// None yet.
-    pub fn new() -> Self {
-        let parents = Parents { parents: HashMap::new(), complete: true };
-        Self { parents, reached: Reached::new() }
-    }
-
-    /// Takes the next one. Of two starts of one process the first counts.
+    /// Takes the next one.
     pub fn take(&mut self, sign: Sign) {
         match sign {
-            Sign::Start { process, parent } => {
-                let known = &mut self.parents.parents;
-                if known.len() < STARTS {
-                    known.entry(process).or_insert(parent);
-                } else {
-                    self.parents.complete &= known.contains_key(&process);
-                }
+            // One more than counts shows that there are more.
+            Sign::Start(source, start) if self.count <= STARTS => {
+                self.count = self.count.saturating_add(1);
+                self.starts.entry(source).or_default().push(start);
             }
             Sign::Reached(host, address) if self.reached.len() < ADDRESSES => {
                 self.reached.insert((host, address));
             }
-            Sign::Reached(..) => {}
+            Sign::Start(..) | Sign::Reached(..) => {}
         }
     }
 
-    /// All of them.
-    pub fn finish(self) -> (Parents, Reached) {
-        (self.parents, self.reached)
+    /// All of them, with the starts that `traces` have of the sources with these ordinals, in the order of the evidence.
+    pub fn finish(mut self, traces: &Traces, sources: impl Iterator<Item = u32>) -> (Parents, Reached) {
+        let mut parents = Parents { parents: HashMap::new(), complete: true };
+        for source in sources {
+            match self.starts.remove(&source) {
+                Some(starts) => starts.into_iter().for_each(|start| parents.take(start)),
+                None => traces.starts(source).for_each(|start| parents.take(start)),
+            }
+        }
+        (parents, self.reached)
     }
 }
 
@@ -168,6 +187,11 @@ impl Family {
     /// The parts of `process`; none for a stranger.
     pub fn parts(&self, process: Key) -> &[Part] {
         self.parts.get(&process).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All that play a part.
+    pub fn members(&self) -> impl Iterator<Item = Key> {
+        self.parts.keys().copied()
     }
 
     /// The ancestors in `story` whose start is in the evidence, nearest first.

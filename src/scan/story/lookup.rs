@@ -13,6 +13,13 @@ use super::Flagged;
 /// A process of a host, hashed with a secret of this run: no log can make two of them one.
 pub type Key = u64;
 
+/// The keys of processes and addresses.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    state: RandomState,
+    fields: Fields,
+}
+
 /// The processes and hosts in question.
 #[derive(Debug, Clone)]
 pub struct Lookup<'a> {
@@ -20,8 +27,7 @@ pub struct Lookup<'a> {
     flagged: Vec<Key>,
     /// The same, to be asked.
     known: HashSet<Key>,
-    state: RandomState,
-    fields: Fields,
+    keys: Keys,
 }
 
 /// Fields that hold several values, which only the schema can tell.
@@ -33,12 +39,9 @@ struct Fields {
     status: Option<FieldId>,
 }
 
-impl<'a> Lookup<'a> {
-    /// A lookup of these processes.
-    pub fn new(flagged: &'a [Flagged]) -> Self {
-        let mut hosts: Vec<&str> = flagged.iter().map(|process| process.host.as_str()).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
+impl Keys {
+    /// Keys of this run.
+    pub fn new() -> Self {
         let field = |path| SysmonSchema.resolve(path).map(|(field, _)| field);
         let fields = Fields {
             resolved: field("dns.resolved_ip"),
@@ -46,11 +49,51 @@ impl<'a> Lookup<'a> {
             answers: field("dns.answers.data"),
             status: field("sysmon.dns.status"),
         };
-        let mut lookup =
-            Self { hosts, flagged: Vec::new(), known: HashSet::new(), state: RandomState::new(), fields };
-        lookup.flagged = flagged.iter().map(|process| lookup.key(&process.host, &process.guid)).collect();
-        lookup.known = lookup.flagged.iter().copied().collect();
-        lookup
+        Self { state: RandomState::new(), fields }
+    }
+
+    /// The process that did what `event` tells; `None` when it has no GUID.
+    pub fn process(&self, event: &impl Facts) -> Option<Key> {
+        // Sysmon's events 8 and 10 spell it each in their own way.
+        let names = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
+        let guid = names.into_iter().find_map(|name| event.named(name))?;
+        Some(self.key(event.computer(), guid))
+    }
+
+    /// The parent that a start tells of.
+    pub fn parent(&self, event: &impl Facts) -> Option<Key> {
+        Some(self.key(event.computer(), event.named("ParentProcessGuid")?))
+    }
+
+    /// The addresses that a DNS query was answered with.
+    pub fn resolved(&self, event: &impl Facts) -> Vec<IpAddr> {
+        addresses(event, self.fields.resolved)
+    }
+
+    /// An address, as a host sees it.
+    pub fn address(&self, computer: &str, address: IpAddr) -> Key {
+        self.state.hash_one((computer, address))
+    }
+
+    fn key(&self, host: &str, guid: &str) -> Key {
+        self.state.hash_one((host, guid))
+    }
+}
+
+impl<'a> Lookup<'a> {
+    /// A lookup of these processes.
+    pub fn new(flagged: &'a [Flagged], keys: Keys) -> Self {
+        let mut hosts: Vec<&str> = flagged.iter().map(|process| process.host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let own: Vec<Key> = flagged.iter().map(|process| keys.key(&process.host, &process.guid)).collect();
+        let known = own.iter().copied().collect();
+        Self { hosts, flagged: own, known, keys }
+    }
+
+    /// How processes are hashed.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// The processes that findings are about, in order.
@@ -73,41 +116,24 @@ impl<'a> Lookup<'a> {
         self.hosts.binary_search(&computer).ok()
     }
 
-    /// The process that did what `event` tells; `None` when it has no GUID.
-    pub fn process(&self, event: &impl Facts) -> Option<Key> {
-        // Sysmon's events 8 and 10 spell it each in their own way.
-        let names = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
-        let guid = names.into_iter().find_map(|name| event.named(name))?;
-        Some(self.key(event.computer(), guid))
-    }
-
-    /// The parent that a start tells of.
-    pub fn parent(&self, event: &impl Facts) -> Option<Key> {
-        Some(self.key(event.computer(), event.named("ParentProcessGuid")?))
-    }
-
-    /// The addresses that a DNS query was answered with.
-    pub fn resolved(&self, event: &impl Facts) -> Vec<IpAddr> {
-        addresses(event, self.fields.resolved)
+    /// The key of an address on the host of that number.
+    pub fn address(&self, host: usize, address: IpAddr) -> Option<Key> {
+        self.hosts.get(host).map(|computer| self.keys.address(computer, address))
     }
 
     /// Where a connection went.
     pub fn destination(&self, event: &impl Facts) -> Option<IpAddr> {
-        addresses(event, self.fields.destination).first().copied()
+        addresses(event, self.keys.fields.destination).first().copied()
     }
 
     /// What a DNS query was answered with, names and addresses.
     pub fn answers(&self, event: &impl Facts) -> Vec<String> {
-        texts(event, self.fields.answers)
+        texts(event, self.keys.fields.answers)
     }
 
     /// How a DNS query ended.
     pub fn status(&self, event: &impl Facts) -> Vec<String> {
-        texts(event, self.fields.status)
-    }
-
-    fn key(&self, host: &str, guid: &str) -> Key {
-        self.state.hash_one((host, guid))
+        texts(event, self.keys.fields.status)
     }
 }
 

@@ -1,5 +1,7 @@
-//! The story of each process with a finding: what else it was and did. Two passes over the sources of its host, and none when nothing was found: the first
-//! learns who started whom, the second collects. It matches no rule and changes no match.
+//! The story of each process with a finding: what else it was and did. Two passes over what tells of it on its host, and none when nothing was found: the first
+//! learns where it connected to, the second collects. It matches no rule and changes no match.
+//!
+//! What tells of it is known from the [`traces`] of the scan's own pass; a source without such is read as a whole.
 
 mod excluded;
 mod gathering;
@@ -8,6 +10,7 @@ mod kin;
 mod lookup;
 mod tally;
 mod teller;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,7 +20,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::finding::{Finding, Story, Untold};
 
-use super::again::Again;
+use super::again::{Again, Extents};
 use super::findings::Findings;
 use super::ledger::Holding;
 use super::rule_set::RuleSet;
@@ -25,6 +28,10 @@ use excluded::Exclusions;
 use gathering::{Collector, Gathering};
 use kin::{Family, KinPicker, Signs};
 use lookup::Lookup;
+use traces::{Extent, Sought};
+
+pub use lookup::Keys;
+pub use traces::{Part, Traces};
 
 /// Processes that get a story: those of the first findings.
 const STORIES: usize = 5_000;
@@ -39,6 +46,8 @@ pub struct Stories<'a> {
     pub again: Again<'a>,
     /// Whose records each source holds.
     pub holdings: &'a [Holding],
+    /// Where each process left a trace.
+    pub traces: Traces,
     /// The rules of the findings.
     pub rules: &'a RuleSet,
     /// Turns records into events of a report.
@@ -133,24 +142,29 @@ impl Stories<'_> {
         flagged: &'f [Flagged],
         completing: Vec<BTreeSet<IpAddr>>,
     ) -> Result<Option<(Lookup<'f>, Gathering<'f>)>, Error> {
-        let lookup = Lookup::new(flagged);
+        let lookup = Lookup::new(flagged, self.traces.keys.clone());
         let sources = self.sources(&lookup);
-        let mut signs = Signs::new();
-        let picker = KinPicker { lookup: &lookup };
-        let read = self.again.read(&sources, &picker, &mut |given| {
+        let deeds = || Sought::default().deeds(lookup.flagged().iter().copied());
+        let extents = self.extents(&sources, &deeds());
+        let mut signs = Signs::default();
+        let picker = KinPicker { lookup: &lookup, extents: &extents };
+        let read = self.again.read(&extents, &picker, &mut |given| {
             given.into_iter().for_each(|sign| signs.take(sign));
             ControlFlow::Continue(())
         })?;
         if !read {
             return Ok(None);
         }
-        let (parents, reached) = signs.finish();
+        let (parents, reached) = signs.finish(&self.traces, sources.iter().copied());
         let family = Family::of(&parents, lookup.flagged());
         drop(parents);
         let listed = (EVENTS / flagged.len().max(1)).clamp(LISTED.0, LISTED.1);
+        let addresses = reached.iter().filter_map(|(host, address)| lookup.address(*host, *address));
+        let sought = deeds().lives(family.members()).answers(addresses);
+        let extents = self.extents(&sources, &sought);
         let mut gathering = Gathering::new(lookup.clone(), family, reached, completing, listed);
         let collector = Collector { frame: gathering.frame(), clock: self.makes.clock };
-        let read = self.again.read(&sources, &collector, &mut |given| {
+        let read = self.again.read(&extents, &collector, &mut |given| {
             given.into_iter().for_each(|candidate| gathering.take(candidate));
             ControlFlow::Continue(())
         })?;
@@ -158,10 +172,30 @@ impl Stories<'_> {
         Ok(read.then_some((lookup, gathering)))
     }
 
-    /// The sources that may hold events of the hosts in question.
-    fn sources(&self, lookup: &Lookup<'_>) -> BTreeSet<String> {
-        let with_holdings = self.again.sources.iter().zip(self.holdings);
-        let held = with_holdings.filter(|(_, holding)| lookup.hosts().any(|host| holding.may_hold(host)));
-        held.map(|(report, _)| report.source.clone()).collect()
+    /// The sources that may hold events of the hosts in question, by ordinal.
+    fn sources(&self, lookup: &Lookup<'_>) -> BTreeSet<u32> {
+        let held = (0..).zip(self.holdings);
+        let held = held.filter(|(_, holding)| lookup.hosts().any(|host| holding.may_hold(host)));
+        held.map(|(ordinal, _)| ordinal).collect()
+    }
+
+    /// What of `sources` tells of what is `sought`.
+    fn extents(&self, sources: &BTreeSet<u32>, sought: &Sought) -> Extents {
+        let mut whole = BTreeSet::new();
+        let mut chunks: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for (ordinal, report) in
+            (0..).zip(self.again.sources).filter(|(ordinal, _)| sources.contains(ordinal))
+        {
+            match self.traces.extent(ordinal, sought) {
+                Extent::Chunks(found) if !chunks.contains_key(&report.source) => {
+                    chunks.insert(report.source.clone(), found);
+                }
+                // Members of one archive can have one name.
+                Extent::Chunks(_) | Extent::Whole => {
+                    whole.insert(report.source.clone());
+                }
+            }
+        }
+        Extents::new(whole, chunks)
     }
 }

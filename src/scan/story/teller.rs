@@ -110,7 +110,7 @@ impl Teller {
     pub fn take(&mut self, candidate: &Candidate, copy: bool, lookup: &Lookup<'_>) {
         self.context.add(candidate);
         let event = &candidate.event;
-        let resolved = if event.event_id() == 22 { lookup.resolved(event) } else { Vec::new() };
+        let resolved = if event.event_id() == 22 { lookup.keys().resolved(event) } else { Vec::new() };
         if resolved.iter().any(|address| self.completing.contains(address)) {
             self.suspects.add(candidate);
         }

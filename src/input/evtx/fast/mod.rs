@@ -81,15 +81,16 @@ impl FastReader {
             position,
             recovered: false,
         };
-        if !visitor.seen(&seen) {
+        let wanted = visitor.seen(&seen);
+        if !wanted && !(complete && visitor.glances()) {
             return Answer::Done;
         }
         if !complete {
             return Answer::Wanted;
         }
-        if let Some(undecoded) = Undecoded::new(&self.instances, chunk)
-            && !visitor.undecoded(&seen, &undecoded)
-        {
+        let looked = Undecoded::new(&self.instances, chunk);
+        let decode = looked.is_none_or(|undecoded| visitor.undecoded(&seen, &undecoded));
+        if !wanted || !decode {
             return Answer::Done;
         }
         self.decode(chunk);
