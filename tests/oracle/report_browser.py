@@ -112,8 +112,9 @@ class Page:
                 sys.exit(f"FAILED: no {method} within {WAIT} s")
             self.browser.events.append(self.browser.message())
 
-    def show(self, scheme, width, height=1600):
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    def show(self, scheme, width, height=1600, forced=False):
+        features = {"prefers-color-scheme": scheme, "forced-colors": "active" if forced else "none"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()])
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
 
@@ -121,8 +122,8 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def print(self):
-        # Without tags: for those the browser describes every element of the page, printed or not, which takes minutes for 10,000 findings.
-        options = {"preferCSSPageSize": True, "printBackground": True, "generateTaggedPDF": False}
+        # With tags, as a browser's "Save as PDF" does: it describes every element that is on the page then, printed or not.
+        options = {"preferCSSPageSize": True, "printBackground": True, "generateTaggedPDF": True}
         return base64.b64decode(self.call("Page.printToPDF", **options)["data"])
 
     def evaluate(self, expression):
@@ -231,7 +232,9 @@ def check_axe(page, name, source):
 
 
 def check_print(page, name):
+    elements = page.evaluate("document.querySelectorAll('*').length")
     sheets = len(re.findall(rb"/Type\s*/Page\b(?!s)", page.print()))
+    check(page.evaluate("document.querySelectorAll('*').length") == elements, f"{name}: printing changed the page")
     check(0 < sheets <= SHEETS, f"{name}: {sheets} printed pages")
     return sheets
 
@@ -241,6 +244,10 @@ def screenshots(browser, path, name, folder):
     for scheme, width in [("light", 1280), ("dark", 1280), ("light", 500), ("dark", 500)]:
         page.show(scheme, width)
         page.picture(folder / f"{name}-{scheme}-{width}.png")
+    for part in ["summary", "coverage", "timeline", "hosts", "findings", "details"]:
+        page.show("dark", 1280, 1000, forced=True)
+        page.evaluate(f"document.getElementById('{part}')?.scrollIntoView(), new Promise(done => setTimeout(done, 300))")
+        page.picture(folder / f"{name}-forced-{part}.png")
     (folder / f"{name}.pdf").write_bytes(page.print())
 
 

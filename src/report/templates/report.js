@@ -56,6 +56,20 @@
     });
   });
 
+  // A PDF with tags describes every element, printed or not, for minutes where there are thousands: what is not printed leaves the page meanwhile.
+  let away = [];
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll(".late").forEach((node) => {
+      const place = document.createComment("");
+      node.replaceWith(place);
+      away.push([place, node]);
+    });
+  });
+  addEventListener("afterprint", () => {
+    away.forEach(([place, node]) => place.replaceWith(node));
+    away = [];
+  });
+
   // Pages from file:// may have no clipboard: then what is selected is copied.
   const copy = (button, text, select) => {
     const done = () => (button.textContent = "Copied");
