@@ -231,6 +231,14 @@ def check_axe(page, name, source):
         check(not serious, f"{name}, {scheme}: accessibility: {serious}")
 
 
+def check_forced_colours(page, name):
+    """Where a reader's system forces its colours, the drawings follow: a browser leaves those of SVG alone."""
+    page.show("light", 1280, forced=True)
+    own = "[...document.querySelectorAll('svg text, svg .records')].filter(part => getComputedStyle(part).fill !== getComputedStyle(document.body).color).length"
+    check(page.evaluate(own) == 0, f"{name}: drawings with colours of their own where colours are forced")
+    page.show("light", 1280)
+
+
 def check_print(page, name):
     elements = page.evaluate("document.querySelectorAll('*').length")
     sheets = len(re.findall(rb"/Type\s*/Page\b(?!s)", page.print()))
@@ -291,6 +299,7 @@ def main():
         if arguments.axe and total < 1000:
             check_axe(page, name, arguments.axe.read_text())
         check(not page.complaints(), f"{name}: {page.complaints()}")
+        check_forced_colours(page, name)
         seconds = page.seconds
         check(seconds < SLOWEST, f"{name}: {seconds:.0f} s to load")
         sheets = check_print(page, name)
