@@ -1,6 +1,5 @@
 //! `evql diff`: what differs between two runs, in words or as JSON. It compares nothing itself.
 
-
 use evql::compare::{Comparison, Named, Part, RuleName, compare};
 use evql::error::Error;
 use evql::report::counted;

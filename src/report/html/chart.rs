@@ -37,12 +37,19 @@ pub struct Mark {
     pub leads_to: Option<String>,
     /// How many findings.
     pub count: usize,
+    /// What it says when pointed at.
+    pub title: String,
 }
 
 impl Mark {
     /// Counts a finding; the worst come first.
     fn add(&mut self, card: &Card<'_>) {
         self.count += 1;
+        if self.count == 1 {
+            self.title = format!("{} {}", card.severity(), card.time());
+        } else {
+            self.title = format!("{} {}", self.count, card.severity());
+        }
         if self.leads_to.is_none() && card.full {
             self.leads_to = Some(card.finding.id.clone());
         }
@@ -129,7 +136,7 @@ fn stack(axis: &Axis, start: i64, step: i64, bucket: &BTreeMap<Severity, Mark>, 
     let start = moment(time(start));
     let mut top = BAR_HEIGHT;
     let mut bars = Vec::new();
-    for (severity, Mark { leads_to, count }) in bucket.iter().rev() {
+    for (severity, Mark { leads_to, count, .. }) in bucket.iter().rev() {
         let height = scaled(*count, most).max(2);
         top -= height;
         let title = format!("{count} {} from {start}", severity.as_str());
