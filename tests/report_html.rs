@@ -314,6 +314,34 @@ fn a_limit_is_stated_and_every_finding_is_still_listed() {
 }
 
 #[test]
+fn marks_lead_to_findings_that_are_shown_in_full_and_say_how_many_they_stand_for() {
+    let outcome = support::large(700, 50);
+    let page = page(&outcome, 300);
+    let drawings: Vec<&str> = page
+        .split("<svg viewBox")
+        .skip(1)
+        .map(|rest| rest.split("</svg>").next().expect("a drawing"))
+        .collect();
+    let leads: Vec<&str> = drawings
+        .iter()
+        .flat_map(|drawing| drawing.split("<a href=\"#").skip(1))
+        .map(|rest| rest.split('"').next().expect("an id"))
+        .collect();
+    assert!(leads.len() > 40, "{} marks lead anywhere", leads.len());
+    for id in leads {
+        assert!(page.contains(&format!("<article id=\"{id}\"")), "{id} is not shown in full");
+    }
+    let bars = drawings.iter().flat_map(|drawing| drawing.split("<rect class=\"bar").skip(1)).count();
+    let counted: usize = drawings[..]
+        .iter()
+        .filter(|drawing| drawing.contains("id=\"chart-title\""))
+        .flat_map(|drawing| drawing.split("<title>").skip(1))
+        .filter_map(|title| title.split(' ').next().and_then(|count| count.parse::<usize>().ok()))
+        .sum();
+    assert!(bars > 0 && counted == 700, "{bars} bars of {counted} findings");
+}
+
+#[test]
 fn the_same_outcome_gives_the_same_page_but_for_the_run() {
     // What the case is, is asked for like any option, and stands on page one.
     let write = |run: evql::finding::Run| {
