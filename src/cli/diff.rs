@@ -1,13 +1,12 @@
 //! `evql diff`: what differs between two runs, in words or as JSON. It compares nothing itself.
 
-use std::fmt::Write;
-
 use evql::compare::{Comparison, Named, Part, RuleName, compare};
 use evql::error::Error;
+use evql::report::counted;
 
 use super::args::DiffArgs;
 use super::report::whole;
-use super::terminal::{Terminal, fit, fit_end, width, write_stdout};
+use super::terminal::{Terminal, fit, fit_end, width, wrapped, write_stdout};
 use super::{Answer, Exit};
 
 /// Lines of one list; `--json` has all.
@@ -37,7 +36,7 @@ pub fn run(args: &DiffArgs, terminal: Terminal) -> Answer {
 fn text(comparison: &Comparison) -> String {
     let Comparison { findings, near_misses, inputs, coverage, rules, settings, same, .. } = comparison;
     if *same {
-        return format!("The runs tell the same: {} findings, no difference\n", findings.before);
+        return format!("The runs tell the same: {}, no difference\n", counted(findings.before, "finding"));
     }
     let mut out = Text(String::new());
     out.line(format_args!(
@@ -119,19 +118,7 @@ struct Text(String);
 impl Text {
     /// A line, broken at spaces where it is wider than the terminal; what goes on stands further in.
     fn line(&mut self, line: impl std::fmt::Display) {
-        let limit = usize::from(width()).max(NAME);
-        let mut column = 0;
-        for word in line.to_string().split_inclusive(' ') {
-            let wide = word.trim_end().chars().count();
-            if column > 4 && column + wide > limit {
-                self.0.truncate(self.0.trim_end().len());
-                self.0.push_str("\n      ");
-                column = 6;
-            }
-            // A String takes every write.
-            let _ = self.0.write_str(word);
-            column += word.chars().count();
-        }
+        self.0 += &wrapped(&line.to_string(), usize::from(width()).max(NAME));
         self.0.push('\n');
     }
 

@@ -5,6 +5,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use evql::error::{Error, Result};
+use evql::report::counted;
 use evql::scan::{ExportOptions, Exported, PassOptions, Read, export};
 use tempfile::NamedTempFile;
 
@@ -45,7 +46,7 @@ fn documents(args: &ExportArgs, terminal: Terminal) -> Answer {
     progress.finish();
     let Exported { documents, mut read } = exported?;
     read.damages.splice(0..0, evidence.damages);
-    terminal.note(format!("{documents} documents from {} files", read.sources.len()));
+    terminal.note(format!("{} from {}", counted(documents, "document"), counted(read.sources.len(), "file")));
     note_departures(&evidence.options, terminal);
     if read.interrupted && matches!(target, Target::Beside(..)) {
         terminal.warning(format!("interrupted: {} was not written", args.output.display()));

@@ -22,20 +22,22 @@ pub fn print(outcome: &Outcome, folder: Option<(&Path, &[Format])>, terminal: Te
     let cut_short = if outcome.interrupted { ", INTERRUPTED before the end" } else { "" };
     terminal.headline(format!("{}{cut_short}", verdict(outcome)));
     if !outcome.findings.is_empty() {
-        table(&outcome.findings).lines().for_each(|line| terminal.note(format!("  {}", line.trim_end())));
+        laid_out(rows(&outcome.findings), usize::from(width()))
+            .lines()
+            .for_each(|line| terminal.note(format!("  {}", line.trim_end())));
         if outcome.findings.len() > SHOWN {
             terminal.note(format!("  and {} more", outcome.findings.len() - SHOWN));
         }
     }
     suppressed(outcome, terminal);
     if !outcome.near.counts.is_empty() {
-        terminal.note(near_misses(outcome));
+        terminal.sentence(&near_misses(outcome));
     }
-    terminal.note(sources(outcome));
-    older_copies(outcome).into_iter().for_each(|line| terminal.note(line));
+    terminal.sentence(&sources(outcome));
+    older_copies(outcome).into_iter().for_each(|line| terminal.sentence(&line));
     terminal.note("Not covered:");
     for sentence in not_covered(outcome) {
-        terminal.note(format!("  {}", fit(&sentence, SENTENCE)));
+        terminal.sentence(&format!("  {}", fit(&sentence, SENTENCE)));
     }
     problems(outcome, terminal);
     if let Some((folder, formats)) = folder {
@@ -48,11 +50,8 @@ fn suppressed(outcome: &Outcome, terminal: Terminal) {
     for entry in outcome.allow_lists.iter().flat_map(|file| &file.entries) {
         let count = outcome.suppressed.iter().filter(|one| one.entry.id == entry.id).count();
         if count > 0 {
-            terminal.note(format!(
-                "Set aside: {count} by {}: {}",
-                fit(&entry.id, 60),
-                fit(&entry.reason, 200)
-            ));
+            let (id, reason) = (fit(&entry.id, 60), fit(&entry.reason, 200));
+            terminal.sentence(&format!("Set aside: {count} by {id}: {reason}"));
         }
     }
 }
@@ -84,15 +83,29 @@ fn sources(outcome: &Outcome) -> String {
     format!("Read {read} of {total} {noun}{noted}; {records} records, {sysmon} of them Sysmon's")
 }
 
+/// What is shown of a finding: severity, time, host, process and what it reached.
+type Row = [String; 4];
+
+/// The rows as a table; where that is wider than `width` columns, each in two lines.
+fn laid_out(rows: Vec<Row>, width: usize) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["severity", "time (UTC)", "host", "process → reached"]);
+    table.add_rows(rows.iter());
+    let text = table.to_string();
+    if text.lines().all(|line| line.trim_end().chars().count() + 2 <= width) {
+        return text;
+    }
+    let lines =
+        rows.iter().map(|[severity, time, host, what]| format!("{severity:8}  {time}  {host}\n    {what}\n"));
+    lines.collect()
+}
+
 /// The worst findings first, then by time.
-fn table(findings: &[Finding]) -> String {
+fn rows(findings: &[Finding]) -> Vec<Row> {
     let mut ranked: Vec<&Finding> = findings.iter().collect();
     ranked.sort_by_key(|finding| Reverse((finding.severity, finding.risk_score)));
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(width().saturating_sub(2));
-    table.set_header(["severity", "time (UTC)", "host", "process → reached"]);
-    for finding in ranked.into_iter().take(SHOWN) {
+    let row = |finding: &Finding| {
         let time = finding.present().next().map(|event| event.timestamp.to_string()).unwrap_or_default();
         let process = match finding.text("process.name") {
             name if name.is_empty() => finding.text("process.executable"),
@@ -102,14 +115,14 @@ fn table(findings: &[Finding]) -> String {
             target if target.is_empty() => String::new(),
             target => format!(" → {}", fit(&target, 60)),
         };
-        table.add_row([
+        [
             finding.severity.as_str().to_owned(),
             time.chars().take(19).collect::<String>().replace('T', " "),
             fit(&finding.host, 40),
             format!("{}{target}", fit(&process, 40)),
-        ]);
-    }
-    table.to_string()
+        ]
+    };
+    ranked.into_iter().take(SHOWN).map(row).collect()
 }
 
 fn problems(outcome: &Outcome, terminal: Terminal) {
@@ -118,9 +131,28 @@ fn problems(outcome: &Outcome, terminal: Terminal) {
     }
     for damage in outcome.damages.iter().take(PROBLEMS) {
         let place = damage.chunk.map(|chunk| format!(", chunk {chunk}")).unwrap_or_default();
-        terminal.note(format!("  {}{place}: {}", fit_end(&damage.source, 80), fit(&damage.reason, 160)));
+        let (source, reason) = (fit_end(&damage.source, 80), fit(&damage.reason, 160));
+        terminal.sentence(&format!("  {source}{place}: {reason}"));
     }
     if outcome.damages.len() > PROBLEMS {
         terminal.note(format!("  and {} more", outcome.damages.len() - PROBLEMS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_as_a_table_takes_two_lines() {
+        let row = ["high", "2024-03-12 07:45:50", "ws18.corp.example", "regsvr32.exe → c2.example.net"];
+        let rows = || vec![row.map(str::to_owned)];
+        let wide = laid_out(rows(), 90);
+        assert!(wide.lines().count() == 2 && row.iter().all(|cell| wide.contains(cell)), "{wide}");
+        let narrow = laid_out(rows(), 60);
+        assert_eq!(
+            narrow,
+            "high      2024-03-12 07:45:50  ws18.corp.example\n    regsvr32.exe → c2.example.net\n"
+        );
     }
 }

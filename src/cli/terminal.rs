@@ -38,6 +38,14 @@ impl Terminal {
         }
     }
 
+    /// A sentence on standard error, unless quiet: broken at spaces where that is a terminal, else a line, which is easier to search.
+    pub fn sentence(self, text: &str) {
+        match std::io::stderr().is_terminal() {
+            true => self.note(wrapped(text, usize::from(width()))),
+            false => self.note(text),
+        }
+    }
+
     /// The line that says the most, unless quiet.
     pub fn headline(self, line: impl Display) {
         let style = Style::new().bold();
@@ -184,6 +192,23 @@ pub fn fit_end(text: &str, width: usize) -> String {
     format!("…{}", safe.chars().skip(over + 1).collect::<String>())
 }
 
+/// `line`, broken at spaces where it is wider than `limit`; what goes on stands further in. A longer word stays whole.
+pub fn wrapped(line: &str, limit: usize) -> String {
+    const FURTHER: &str = "\n      ";
+    let mut text = String::new();
+    let mut column = 0;
+    for word in line.split_inclusive(' ') {
+        if column > 4 && column + word.trim_end().chars().count() > limit {
+            text.truncate(text.trim_end().len());
+            text.push_str(FURTHER);
+            column = FURTHER.len() - 1;
+        }
+        text.push_str(word);
+        column += word.chars().count();
+    }
+    text
+}
+
 /// Writes `text` to standard output.
 ///
 /// # Errors
@@ -198,6 +223,17 @@ pub fn write_stdout(text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_broken_where_it_is_too_wide_and_nothing_is_lost() {
+        let line = "  Event 3 (network connection) is absent on srv23.corp.example";
+        assert_eq!(
+            wrapped(line, 30),
+            "  Event 3 (network connection)\n      is absent on\n      srv23.corp.example"
+        );
+        assert_eq!(wrapped(line, 200), line);
+        assert_eq!(wrapped("averyveryverylongword x", 8), "averyveryverylongword\n      x");
+    }
 
     #[test]
     fn without_a_terminal_a_line_is_due_each_minute() {

@@ -28,6 +28,7 @@ pub use folder::{Written, refuse_existing, write_folder};
 pub use html::{Files, not_covered, verdict};
 pub use read::{ReadBack, read_folder};
 pub use subject::finding_target;
+pub use words::counted;
 
 use crate::error::{Error, Result};
 use crate::finding::{Outcome, Run};

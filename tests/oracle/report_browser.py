@@ -24,7 +24,7 @@ import time
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 WAIT = 120
-# Far above what is measured (3 s of one core for 10,000 findings): machines differ, and only a page that does not scale reaches it.
+# Far above what is measured (under 2 s of one core for 10,000 findings): machines differ, and only a page that does not scale reaches it.
 SLOWEST = 30
 # Sheets of A4: paper has to end, however many findings there are.
 SHEETS = 60
@@ -112,8 +112,9 @@ class Page:
                 sys.exit(f"FAILED: no {method} within {WAIT} s")
             self.browser.events.append(self.browser.message())
 
-    def show(self, scheme, width, height=1600):
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    def show(self, scheme, width, height=1600, forced=False):
+        features = {"prefers-color-scheme": scheme, "forced-colors": "active" if forced else "none"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()])
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
 
@@ -121,8 +122,8 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def print(self):
-        # Without tags: for those the browser describes every element of the page, printed or not, which takes minutes for 10,000 findings.
-        options = {"preferCSSPageSize": True, "printBackground": True, "generateTaggedPDF": False}
+        # With tags, as a browser's "Save as PDF" does: it describes every element that is on the page then, printed or not.
+        options = {"preferCSSPageSize": True, "printBackground": True, "generateTaggedPDF": True}
         return base64.b64decode(self.call("Page.printToPDF", **options)["data"])
 
     def evaluate(self, expression):
@@ -172,6 +173,8 @@ def check_common(page, name):
     for width in [400, 1280]:
         page.show("light", width)
         check(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name}: the page itself scrolls sideways at {width}")
+    marks = "[...document.querySelectorAll('svg a')].every(a => document.querySelector(`article[id='${a.getAttribute('href').slice(1)}']`))"
+    check(page.evaluate(marks), f"{name}: a mark that leads to no finding")
     targets = "[...document.links].every(a => document.getElementById(a.getAttribute('href').slice(1)))"
     check(page.evaluate(targets), f"{name}: a link without target")
 
@@ -230,8 +233,18 @@ def check_axe(page, name, source):
         check(not serious, f"{name}, {scheme}: accessibility: {serious}")
 
 
+def check_forced_colours(page, name):
+    """Where a reader's system forces its colours, the drawings follow: a browser leaves those of SVG alone."""
+    page.show("light", 1280, forced=True)
+    own = "[...document.querySelectorAll('svg text, svg .records')].filter(part => getComputedStyle(part).fill !== getComputedStyle(document.body).color).length"
+    check(page.evaluate(own) == 0, f"{name}: drawings with colours of their own where colours are forced")
+    page.show("light", 1280)
+
+
 def check_print(page, name):
+    elements = page.evaluate("document.querySelectorAll('*').length")
     sheets = len(re.findall(rb"/Type\s*/Page\b(?!s)", page.print()))
+    check(page.evaluate("document.querySelectorAll('*').length") == elements, f"{name}: printing changed the page")
     check(0 < sheets <= SHEETS, f"{name}: {sheets} printed pages")
     return sheets
 
@@ -241,6 +254,10 @@ def screenshots(browser, path, name, folder):
     for scheme, width in [("light", 1280), ("dark", 1280), ("light", 500), ("dark", 500)]:
         page.show(scheme, width)
         page.picture(folder / f"{name}-{scheme}-{width}.png")
+    for part in ["summary", "coverage", "timeline", "hosts", "findings", "details"]:
+        page.show("dark", 1280, 1000, forced=True)
+        page.evaluate(f"document.getElementById('{part}')?.scrollIntoView(), new Promise(done => setTimeout(done, 300))")
+        page.picture(folder / f"{name}-forced-{part}.png")
     (folder / f"{name}.pdf").write_bytes(page.print())
 
 
@@ -284,6 +301,7 @@ def main():
         if arguments.axe and total < 1000:
             check_axe(page, name, arguments.axe.read_text())
         check(not page.complaints(), f"{name}: {page.complaints()}")
+        check_forced_colours(page, name)
         seconds = page.seconds
         check(seconds < SLOWEST, f"{name}: {seconds:.0f} s to load")
         sheets = check_print(page, name)

@@ -3,11 +3,11 @@
 //!
 //! Coordinates are whole SVG units.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::axis::{Axis, Fold, duration, logged, time};
-use super::detail::short;
+use super::detail::{Card, short};
 use crate::finding::{Histogram, HostCoverage, Outcome, Severity};
 use crate::report::subject;
 use crate::report::words::moment;
@@ -27,6 +27,34 @@ const LANE_LEFT: i64 = 180;
 const LANE_HEIGHT: i64 = 24;
 /// Lanes, at most.
 const LANES: usize = 40;
+/// Findings so near in a lane share a mark: it is wider than that.
+const MARK_STEP: i64 = 4;
+
+/// What a mark stands for.
+#[derive(Default)]
+pub struct Mark {
+    /// The worst of its findings that the page shows in full, to which it leads.
+    pub leads_to: Option<String>,
+    /// How many findings.
+    pub count: usize,
+    /// What it says when pointed at.
+    pub title: String,
+}
+
+impl Mark {
+    /// Counts a finding; the worst come first.
+    fn add(&mut self, card: &Card<'_>) {
+        self.count += 1;
+        if self.count == 1 {
+            self.title = format!("{} {}", card.severity(), card.time());
+        } else {
+            self.title = format!("{} {}", self.count, card.severity());
+        }
+        if self.leads_to.is_none() && card.full {
+            self.leads_to = Some(card.finding.id.clone());
+        }
+    }
+}
 
 /// Findings per span of time, stacked by severity, above all records.
 pub struct Timeline {
@@ -62,22 +90,25 @@ pub struct Bar {
     pub severity: &'static str,
     /// What it says when pointed at.
     pub title: String,
+    /// The worst of its findings that the page shows in full, to which it leads.
+    pub leads_to: Option<String>,
 }
 
 impl Timeline {
-    /// The timeline of `outcome`; `None` when it has no finding.
-    pub fn of(outcome: &Outcome) -> Option<Self> {
-        if outcome.findings.is_empty() {
+    /// The timeline of `outcome`, whose findings are `ranked`; `None` when there are none.
+    pub fn of(outcome: &Outcome, ranked: &[Card<'_>]) -> Option<Self> {
+        if ranked.is_empty() {
             return None;
         }
         let axis = Axis::of(outcome, 0, WIDTH)?;
         let step = axis.step(BARS);
-        let mut buckets: BTreeMap<i64, BTreeMap<Severity, usize>> = BTreeMap::new();
-        for finding in &outcome.findings {
-            let at = subject::finding_time(finding).ticks().max(0).div_euclid(step).saturating_mul(step);
-            *buckets.entry(at).or_default().entry(finding.severity).or_default() += 1;
+        let mut buckets: BTreeMap<i64, BTreeMap<Severity, Mark>> = BTreeMap::new();
+        for card in ranked {
+            let at = subject::finding_time(card.finding).ticks().max(0).div_euclid(step).saturating_mul(step);
+            buckets.entry(at).or_default().entry(card.finding.severity).or_default().add(card);
         }
-        let most = buckets.values().map(|bucket| bucket.values().sum()).max().unwrap_or(1);
+        let sum = |bucket: &BTreeMap<Severity, Mark>| bucket.values().map(|mark| mark.count).sum();
+        let most = buckets.values().map(sum).max().unwrap_or(1);
         let logged = logged(outcome);
         Some(Self {
             bars: buckets
@@ -90,10 +121,7 @@ impl Timeline {
             records_width: subject::span(seconds(logged.width())).replace(".000 s", " s"),
             most,
             width: duration(step),
-            table: buckets
-                .iter()
-                .map(|(start, bucket)| (moment(time(*start)), bucket.values().sum()))
-                .collect(),
+            table: buckets.iter().map(|(start, bucket)| (moment(time(*start)), sum(bucket))).collect(),
         })
     }
 }
@@ -102,17 +130,18 @@ fn seconds(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(TICKS_PER_SECOND)
 }
 
-fn stack(axis: &Axis, start: i64, step: i64, bucket: &BTreeMap<Severity, usize>, most: usize) -> Vec<Bar> {
+fn stack(axis: &Axis, start: i64, step: i64, bucket: &BTreeMap<Severity, Mark>, most: usize) -> Vec<Bar> {
     let x = axis.x(time(start)).min(WIDTH - 3);
     let width = (axis.x(time(start.saturating_add(step))) - x - 1).clamp(4, 40).min(WIDTH - x);
     let start = moment(time(start));
     let mut top = BAR_HEIGHT;
     let mut bars = Vec::new();
-    for (severity, count) in bucket.iter().rev() {
+    for (severity, Mark { leads_to, count, .. }) in bucket.iter().rev() {
         let height = scaled(*count, most).max(2);
         top -= height;
         let title = format!("{count} {} from {start}", severity.as_str());
-        bars.push(Bar { x, y: top, width, height, severity: severity.as_str(), title });
+        let (severity, leads_to) = (severity.as_str(), leads_to.clone());
+        bars.push(Bar { x, y: top, width, height, severity, title, leads_to });
     }
     bars
 }
@@ -169,15 +198,15 @@ pub struct Lane {
     pub span: Option<(i64, i64)>,
     /// Where it logged anything, as a path.
     pub logged: String,
-    /// Marks: x and severity.
-    pub marks: Vec<(i64, &'static str)>,
+    /// Marks: x, severity, and what it stands for.
+    pub marks: Vec<(i64, &'static str, Mark)>,
     /// How many findings.
     pub count: usize,
 }
 
 impl Lanes {
-    /// The lanes of `outcome`; `None` when no host has a time.
-    pub fn of(outcome: &Outcome) -> Option<Self> {
+    /// The lanes of `outcome`, whose findings are `ranked`; `None` when no host has a time.
+    pub fn of(outcome: &Outcome, ranked: &[Card<'_>]) -> Option<Self> {
         let axis = Axis::of(outcome, LANE_LEFT, WIDTH)?;
         let mut hosts: Vec<(Option<Severity>, &str)> =
             host_severities(outcome).into_iter().map(|(host, worst)| (worst, host)).collect();
@@ -186,7 +215,7 @@ impl Lanes {
         let shown = hosts.iter().take(LANES);
         let lanes: Vec<Lane> = shown
             .zip(0_i64..)
-            .map(|((_, host), row)| lane(outcome, host, row * LANE_HEIGHT, &axis))
+            .map(|((_, host), row)| lane(outcome, ranked, host, row * LANE_HEIGHT, &axis))
             .collect();
         let height = i64::try_from(lanes.len()).unwrap_or_default() * LANE_HEIGHT;
         Some(Self { lanes, labels: axis.labels(), folds: axis.folds(), height, more })
@@ -203,20 +232,22 @@ fn host_severities(outcome: &Outcome) -> BTreeMap<&str, Option<Severity>> {
     hosts
 }
 
-fn lane(outcome: &Outcome, host: &str, y: i64, axis: &Axis) -> Lane {
+fn lane(outcome: &Outcome, ranked: &[Card<'_>], host: &str, y: i64, axis: &Axis) -> Lane {
     let covered = outcome.hosts.iter().find(|coverage| coverage.host == host);
     let span = covered.and_then(|coverage| Some((axis.x(coverage.first?), axis.x(coverage.last?))));
-    let own = outcome.findings.iter().filter(|finding| finding.host == host);
-    let marks: BTreeSet<(Severity, i64)> =
-        own.clone().map(|finding| (finding.severity, axis.x(subject::finding_time(finding)))).collect();
+    let mut marks: BTreeMap<(Severity, i64), Mark> = BTreeMap::new();
+    for card in ranked.iter().filter(|card| card.finding.host == host) {
+        let x = axis.x(subject::finding_time(card.finding)).div_euclid(MARK_STEP) * MARK_STEP;
+        marks.entry((card.finding.severity, x)).or_default().add(card);
+    }
     Lane {
         host: short(host),
         label: label(host),
         y,
         span: span.map(|(left, right)| (left, (right - left).max(2))),
         logged: covered.map(|coverage| band(coverage, axis, y)).unwrap_or_default(),
-        marks: marks.into_iter().map(|(severity, x)| (x, severity.as_str())).collect(),
-        count: own.count(),
+        count: marks.values().map(|mark| mark.count).sum(),
+        marks: marks.into_iter().map(|((severity, x), mark)| (x, severity.as_str(), mark)).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::story::StoryView;
 use crate::finding::{EvidenceEvent, Finding, Outcome, plain};
 use crate::report::escape::{defanged, html, truncated};
 use crate::report::subject::{self, Subject};
-use crate::report::words::{moment, shape};
+use crate::report::words::moment;
 
 /// Longest value among all fields, in bytes; the rest is counted, and whole in `findings.jsonl`.
 const VALUE_LIMIT: usize = 8 * 1024;
@@ -92,11 +92,6 @@ impl<'a> Card<'a> {
     /// The severity's word.
     pub fn severity(&self) -> &'static str {
         self.finding.severity.as_str()
-    }
-
-    /// The severity's shape.
-    pub fn shape(&self) -> &'static str {
-        shape(self.finding.severity)
     }
 
     /// When its first event was, by the clock that ordered it.

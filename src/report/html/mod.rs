@@ -112,7 +112,7 @@ impl<'a> Page<'a> {
         let ranked = detail::ranked(outcome, &facets, options.detail_limit, BYTES);
         let full = ranked.iter().filter(|card| card.full).cloned().collect();
         let cards = Limited { shown: full, total: ranked.len() };
-        let style = format!("{STYLE}{}", facets.style());
+        let style = format!("{STYLE}{}{}", shapes(), facets.style());
         Self {
             outcome,
             run,
@@ -123,8 +123,8 @@ impl<'a> Page<'a> {
             severities: summary::severities(outcome),
             top: ranked.iter().take(5).cloned().collect(),
             coverage: Coverage::of(outcome),
-            timeline: Timeline::of(outcome),
-            lanes: Lanes::of(outcome),
+            timeline: Timeline::of(outcome, &ranked),
+            lanes: Lanes::of(outcome, &ranked),
             groups: Limited::of(patterns::patterns(outcome, &cards.shown), PATTERN_LIMIT),
             suppressed: Limited::of(outcome.suppressed.iter().collect(), PATTERN_LIMIT),
             iocs: Iocs::of(outcome),
@@ -149,6 +149,16 @@ impl<'a> Page<'a> {
     fn clock_name(&self) -> &'static str {
         words::clock_name(self.outcome.clock)
     }
+}
+
+/// The style rules that put its shape before a severity's word, so that no row needs an element for it. Where a browser knows how, the shape is not read out.
+fn shapes() -> String {
+    let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+    let rule = |severity: Severity| {
+        let (name, shape) = (severity.as_str(), words::shape(severity));
+        format!(".sev.{name}::before{{content:\"{shape} \";content:\"{shape} \"/\"\"}}\n")
+    };
+    all.map(rule).concat()
 }
 
 /// The first findings, at most [`LIST_LIMIT`], as far as their rows fit into [`BYTES`].

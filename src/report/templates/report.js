@@ -56,6 +56,20 @@
     });
   });
 
+  // A PDF with tags describes every element, printed or not, for minutes where there are thousands: what is not printed leaves the page meanwhile.
+  let away = [];
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll(".late").forEach((node) => {
+      const place = document.createComment("");
+      node.replaceWith(place);
+      away.push([place, node]);
+    });
+  });
+  addEventListener("afterprint", () => {
+    away.forEach(([place, node]) => place.replaceWith(node));
+    away = [];
+  });
+
   // Pages from file:// may have no clipboard: then what is selected is copied.
   const copy = (button, text, select) => {
     const done = () => (button.textContent = "Copied");
@@ -77,7 +91,8 @@
     [...card.querySelectorAll(".events tbody tr")].map((row) => [...row.cells].map(line).join("  ")),
     card.id,
   ).join("\n");
-  cards.forEach((card) => {
+  // Buttons only where someone looks: on thousands of cards they would take longer than all else here.
+  const buttoned = (card) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Copy";
@@ -85,5 +100,10 @@
     card.querySelector("header .meta").append(" ", button);
     const select = () => getSelection().selectAllChildren(card);
     button.addEventListener("click", () => copy(button, ticket(card), select));
-  });
+  };
+  const looked = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+    looked.unobserve(entry.target);
+    entry.target.querySelectorAll("article.finding").forEach(buttoned);
+  }), { rootMargin: "600px" });
+  document.querySelectorAll(".chunk.cards").forEach((chunk) => looked.observe(chunk));
 })();
