@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::archives::size;
 
-pub use output::{CaseArgs, DiffArgs, FindingArgs, FormatChoice, OutputArgs, ReportArgs, TlpChoice};
+pub use output::{
+    CaseArgs, DiffArgs, FindingArgs, FormatChoice, MergeArgs, OutputArgs, ReportArgs, TlpChoice,
+};
 
 /// EQL on EVTX: Elastic's detection language, sequences included, straight on Windows event logs.
 ///
@@ -45,6 +47,8 @@ pub enum Command {
     Scan(ScanArgs),
     /// Write the outputs of a scan again, without the evidence: in other formats, with other limits, other case data, a marking.
     Report(ReportArgs),
+    /// Bring the findings of many scans, of many machines, together into one folder of outputs, without the evidence.
+    Merge(MergeArgs),
     /// Say what differs between two scans: findings, near misses, inputs, coverage, rules.
     Diff(DiffArgs),
     /// Say what is in the evidence, without any rule: sources, hosts, logs, event ids, gaps, cleared logs, clocks, copies.

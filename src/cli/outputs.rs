@@ -1,7 +1,7 @@
 //! What becomes of findings, for every subcommand that makes some: allow-lists set some aside, the rest is written. It makes no finding.
 
 use evql::error::Result;
-use evql::finding::{Outcome, Run};
+use evql::finding::{Case, Outcome, Run};
 use evql::hash::sha256_of_file;
 use evql::report::html::HtmlOptions;
 use evql::scan::{AllowSet, suppress};
@@ -42,25 +42,27 @@ impl<'a> Outputs<'a> {
             Exit::Success if self.args.exit_code && !outcome.findings.is_empty() => Exit::Findings,
             exit => exit,
         };
-        self.output.write(&outcome, &self.record(threads, exit), terminal)?;
+        let run = record(self.started, threads, exit, case(&self.args.output.case));
+        self.output.write(&outcome, &run, terminal)?;
         Ok(exit)
     }
+}
 
-    /// What the run was, now that it ends with `exit`.
-    fn record(&self, threads: usize, exit: Exit) -> Run {
-        Run {
-            version: env!("CARGO_PKG_VERSION").into(),
-            executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
-            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            arguments: arguments(),
-            working_directory: working_directory(),
-            started: self.started,
-            ended: Timestamp::now(),
-            threads,
-            exit_code: exit as u8,
-            case: case(&self.args.output.case),
-            rebuilt: Vec::new(),
-        }
+/// What the run was that began at `started`, now that it ends with `exit`.
+pub fn record(started: Timestamp, threads: usize, exit: Exit, case: Case) -> Run {
+    Run {
+        version: env!("CARGO_PKG_VERSION").into(),
+        executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
+        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        arguments: arguments(),
+        working_directory: working_directory(),
+        started,
+        ended: Timestamp::now(),
+        threads,
+        exit_code: exit as u8,
+        case,
+        rebuilt: Vec::new(),
+        merged: None,
     }
 }
 
