@@ -269,6 +269,12 @@ pub struct ScanArgs {
     /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
     #[arg(long)]
     pub no_hash: bool,
+    /// Keep at most so many bytes of hits in memory, as in `64MiB`, and set those beyond aside on disk, sorted, beside the outputs. Same findings; needs --no-near-misses.
+    #[arg(long, value_name = "SIZE", value_parser = super::scan::memory)]
+    pub max_memory: Option<u64>,
+    /// The same as `--max-memory 512MiB`: for evidence with more hits than fit into memory.
+    #[arg(long, conflicts_with = "max_memory")]
+    pub external_sort: bool,
 }
 
 const MAP_REDUCE: &str = "A scan in three steps, the first on as many machines as there are:

@@ -1,5 +1,7 @@
 //! What becomes of findings, for every subcommand that makes some: allow-lists set some aside, the rest is written. It makes no finding.
 
+use std::path::{Path, PathBuf};
+
 use evql::error::Result;
 use evql::finding::{Case, Outcome, Run};
 use evql::hash::sha256_of_file;
@@ -30,6 +32,11 @@ impl<'a> Outputs<'a> {
         let allow = allow::load(&args.allow, started, terminal)?;
         output.prepare()?;
         Ok(Self { args, started, output, allow })
+    }
+
+    /// A folder in which a scan may keep what it needs until its end: that of the outputs, where there is one.
+    pub fn room(&self) -> PathBuf {
+        self.output.folder().map_or_else(std::env::temp_dir, Path::to_path_buf)
     }
 
     /// Sets aside what allow-lists describe, writes the outputs, and says how the run ends.
