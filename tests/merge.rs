@@ -346,6 +346,55 @@ fn what_two_runs_found_counts_once() {
     assert_eq!((&told["merged"]["findings_in_several"], &told["merged"]["doubts"]), (&json!(1), &json!([])));
 }
 
+/// What was changed since a run is doubtful, also in a merge that is merged.
+#[test]
+fn findings_that_were_changed_are_told_of() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let folder = |name: &str| temp.path().join(name);
+    scan(&folder("a"), &[], &[&samples().join("mshta")]);
+    scan(&folder("b"), &[], &[&samples().join("beacon")]);
+    let change = |name: &str| {
+        let path = folder(name).join("findings.jsonl");
+        let lines = fs::read_to_string(&path).expect("lines");
+        fs::write(&path, lines + "\n").expect("written");
+    };
+    change("a");
+    let ran = merge(&folder("ab"), &[], &[&folder("a"), &folder("b")]);
+    assert!(ran.stderr.contains("not the one that the run wrote"), "{}", ran.stderr);
+    assert!(at(&record(&folder("ab")), "merged.runs.0.doubts").to_string().contains("not the one"));
+    change("ab");
+    scan(&folder("c"), &[], &[&samples().join("kin")]);
+    merge(&folder("abc"), &["-q"], &[&folder("c"), &folder("ab")]);
+    let told = record(&folder("abc"));
+    assert!(
+        at(&told, "merged.doubts.0").as_str().expect("a doubt").starts_with("ab: findings.jsonl is not"),
+        "{told}"
+    );
+    assert!(at(&told, "merged.runs.0.doubts").to_string().contains("not the one"));
+    let page = fs::read_to_string(folder("abc").join("report.html")).expect("the page");
+    assert_eq!(page.matches("Doubtful since").count(), 2);
+}
+
+/// A host whose logs lie in two runs, and an input that both read: told, with what it means.
+#[test]
+fn what_a_merge_cannot_know_is_said() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let folder = |name: &str| temp.path().join(name);
+    let (mshta, beacon, kin) = (samples().join("mshta"), samples().join("beacon"), samples().join("kin"));
+    scan(&folder("a"), &[], &[&mshta, &beacon]);
+    scan(&folder("b"), &["--no-near-misses"], &[&mshta, &kin]);
+    let ran = merge(&folder("merged"), &[], &[&folder("b"), &folder("a")]);
+    for words in
+        ["Several runs read the same inputs (1)", "More than one run holds records of ws01", "near misses"]
+    {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    let told = record(&folder("merged"));
+    assert_eq!(at(&told, "merged.doubts").as_array().map(Vec::len), Some(3));
+    assert_eq!(at(&told, "near_misses.at_least"), true);
+    assert_eq!(told["inputs"].as_array().map(Vec::len), Some(3));
+}
+
 /// What one run did not set aside is a finding.
 #[test]
 fn a_finding_is_set_aside_only_if_every_run_says_so() {

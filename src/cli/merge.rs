@@ -33,6 +33,8 @@ pub fn run(args: &MergeArgs, terminal: Terminal) -> Answer {
     for (name, read) in runs {
         leaves.extend(described(&name, &read));
         if let Some(merged) = read.run.merged {
+            let rebuilt = read.run.rebuilt.iter().flat_map(|rebuilt| &rebuilt.doubts);
+            doubts.extend(read.doubts.iter().chain(rebuilt).map(|doubt| format!("{name}: {doubt}")));
             doubts.extend(merged.doubts);
             in_several += merged.findings_in_several;
         }

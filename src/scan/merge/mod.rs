@@ -224,7 +224,7 @@ fn sources(parts: &mut [Part], doubts: &mut Vec<String>) -> (Vec<SourceReport>, 
     }
     if again > 0 {
         doubts.push(format!(
-            "{again} inputs were read by several runs, each of which read others too: their records count in each for the coverage of their hosts"
+            "Several runs read the same inputs ({again}), and each of them others too: the records of these inputs count in each for the coverage of their hosts"
         ));
     }
     all.sort_by(|a, b| a.source.cmp(&b.source));

@@ -1,6 +1,6 @@
 //! The near misses of several runs: counts added, and a choice listed as one scan makes it. It looks for none.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::{Clock, LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses, RuleInfo};
@@ -27,19 +27,29 @@ pub fn together(
         );
     }
     let more = looked_for && !everywhere || runs.iter().any(|(near, _)| near.more);
-    let own: Vec<NearMisses> = runs.into_iter().filter(|(_, adds)| *adds).map(|(near, _)| near).collect();
+    let numbers: HashMap<*const RuleInfo, usize> =
+        rules.iter().enumerate().map(|(number, rule)| (Arc::as_ptr(rule), number)).collect();
+    let number = |rule: &Arc<RuleInfo>| numbers.get(&Arc::as_ptr(rule)).copied().unwrap_or(usize::MAX);
+    let mut sums: BTreeMap<(usize, NearKind), u64> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, NearKind), Vec<NearMiss>> = BTreeMap::new();
+    for (near, _) in runs.into_iter().filter(|(_, adds)| *adds) {
+        for told in near.counts {
+            let sum = sums.entry((number(&told.rule), told.kind)).or_default();
+            *sum = sum.saturating_add(told.count);
+        }
+        for miss in near.listed {
+            known.entry((number(&miss.nearly.rule), miss.kind)).or_default().push(miss);
+        }
+    }
     let mut counts = Vec::new();
     let mut by_rule: Vec<Vec<NearMiss>> = Vec::new();
-    let (told, listed): (Vec<_>, Vec<_>) = own.into_iter().map(|near| (near.counts, near.listed)).unzip();
-    let mut listed: Vec<Option<NearMiss>> = listed.into_iter().flatten().map(Some).collect();
-    for rule in rules {
+    for (place, rule) in rules.iter().enumerate() {
         let mut by_kind = Vec::new();
         for kind in NearKind::ALL {
-            let told =
-                told.iter().flatten().filter(|count| count.kind == kind && Arc::ptr_eq(&count.rule, rule));
-            let count = told.fold(0_u64, |sum, told| sum.saturating_add(told.count));
-            let (misses, again) = taken(&mut listed, rule, kind, clock);
-            if count > 0 {
+            let mut misses = known.remove(&(place, kind)).unwrap_or_default();
+            let again = each_once(&mut misses);
+            misses.sort_by_cached_key(|miss| standing(miss, clock));
+            if let Some(count) = sums.remove(&(place, kind)) {
                 let count = count.saturating_sub(again);
                 counts.push(NearCount { rule: Arc::clone(rule), kind, count, listed: 0 });
             }
@@ -48,8 +58,7 @@ pub fn together(
         by_rule.push(in_turns(by_kind, LISTED_PER_RULE));
     }
     let mut listed = in_turns(by_rule, LISTED);
-    let place = |rule: &Arc<RuleInfo>| rules.iter().position(|known| Arc::ptr_eq(known, rule));
-    listed.sort_by_cached_key(|miss| (standing(miss, clock), place(&miss.nearly.rule), miss.kind));
+    listed.sort_by_cached_key(|miss| (standing(miss, clock), number(&miss.nearly.rule), miss.kind));
     for count in &mut counts {
         let own = |miss: &&NearMiss| miss.kind == count.kind && Arc::ptr_eq(&miss.nearly.rule, &count.rule);
         count.listed = listed.iter().filter(own).count() as u64;
@@ -57,21 +66,12 @@ pub fn together(
     NearMisses { looked_for, counts, listed, more }
 }
 
-/// Takes from `listed` those of a rule and kind, by time, each once; and how many were there before.
-fn taken(
-    listed: &mut [Option<NearMiss>],
-    rule: &Arc<RuleInfo>,
-    kind: NearKind,
-    clock: Clock,
-) -> (Vec<NearMiss>, u64) {
-    let own = |miss: &mut NearMiss| miss.kind == kind && Arc::ptr_eq(&miss.nearly.rule, rule);
-    let mut misses: Vec<NearMiss> = listed.iter_mut().filter_map(|miss| miss.take_if(own)).collect();
+/// Leaves of those with one id the first; how many go.
+fn each_once(misses: &mut Vec<NearMiss>) -> u64 {
     let before = misses.len();
     let mut seen = HashSet::new();
     misses.retain(|miss| seen.insert(miss.nearly.id.clone()));
-    let again = (before - misses.len()) as u64;
-    misses.sort_by_cached_key(|miss| standing(miss, clock));
-    (misses, again)
+    (before - misses.len()) as u64
 }
 
 /// Where its event stands: when, in which source, and where in that.
