@@ -103,7 +103,7 @@ impl Sorter {
             let rest = self.pieces.split_off(at_once);
             let mut merge = Merge::of(&mut spill, self.pieces, self.memory)?;
             self.pieces = rest;
-            let piece = merge.into_piece(&mut spill)?;
+            let piece = merge.as_one_piece(&mut spill)?;
             self.pieces.push_back(piece);
         }
         let merge = Merge::of(&mut spill, self.pieces, self.memory)?;
@@ -205,7 +205,7 @@ impl Merge {
     }
 
     /// Writes all of it as one piece.
-    fn into_piece(&mut self, spill: &mut Spill) -> io::Result<Piece> {
+    fn as_one_piece(&mut self, spill: &mut Spill) -> io::Result<Piece> {
         let at = spill.end;
         loop {
             let (mut lines, mut held) = (Vec::new(), 0);
