@@ -24,7 +24,7 @@ pub use coverage::{
 pub use histogram::Histogram;
 pub use judgement::{Group, Prevalence, Reason};
 pub use near::{LISTED, LISTED_PER_RULE, NearCount, NearKind, NearMiss, NearMisses};
-pub use run::{Case, Rebuilt, Run};
+pub use run::{Case, Merged, MergedRun, Rebuilt, Run};
 pub use scope::Scope;
 pub use selected::{Filtered, Selected, Window};
 pub use story::{ExcludedName, Listed, Story, Untold};

@@ -13,7 +13,7 @@ use common::{at, corpus, evql, findings, samples, tree};
 use evql::finding::{Clock, Outcome, Selected};
 use evql::input::archive::ArchiveOptions;
 use evql::input::{ChunkRange, ReaderKind, Source, WalkOptions, walk};
-use evql::scan::stream::{MapOptions, map, reduce};
+use evql::scan::stream::{Aside, MapOptions, map, reduce, scan_aside};
 use evql::scan::{PassOptions, RuleSet, ScanOptions, Unobserved, compile, scan};
 use evql::{report, rules, sysmon};
 use proptest::prelude::*;
@@ -249,6 +249,68 @@ fn any_split_of_the_evidence_gives_what_a_scan_gives() {
         };
         prop_assert_eq!(counts(&outcome), counts(expected));
     });
+}
+
+/// Hits on disk or in memory: whatever may lie in memory at once, the outcome is the scan's, stories included.
+#[test]
+fn hits_that_are_set_aside_give_what_a_scan_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sources = walk(&evidence(folder.path()), WalkOptions::default()).sources;
+    let rules = rule_set();
+    let calm = AtomicBool::new(false);
+    for (clock, bounds) in [(Clock::Created, &[1_000, 50_000, 1 << 30][..]), (Clock::Utc, &[0])] {
+        let options =
+            ScanOptions { clock, pass: pass_options(None), near_misses: false, stories: bounds != [0] };
+        let expected = scan(&sources, Vec::new(), &rules, &options, &Unobserved, &calm).expect("a scan");
+        assert_eq!(expected.findings.iter().any(|finding| finding.story.is_ok()), options.stories);
+        for memory in bounds.iter().copied() {
+            let aside = Aside { memory, folder: folder.path().to_path_buf() };
+            let (outcome, spilled) =
+                scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &calm)
+                    .expect("a scan");
+            assert_eq!(spilled == 0, memory == 1 << 30);
+            assert_eq!(jsonl(&outcome), jsonl(&expected), "{memory} bytes");
+            assert!(outcome == expected, "{memory} bytes");
+        }
+        // Interrupted, what was read until then is what counts in both.
+        let raised = AtomicBool::new(true);
+        let aside = Aside { memory: 1_000, folder: folder.path().to_path_buf() };
+        let expected = scan(&sources, Vec::new(), &rules, &options, &Unobserved, &raised).expect("a scan");
+        let (outcome, _) =
+            scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &raised).expect("a scan");
+        assert!(expected.interrupted && !expected.findings.is_empty());
+        assert!(outcome == expected);
+        let aside = Aside { memory: 1, folder: folder.path().join("no such folder") };
+        let failed = scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &calm);
+        assert!(failed.expect_err("no folder").to_string().contains("no such folder"));
+    }
+}
+
+#[test]
+fn a_bounded_scan_is_the_scan_and_says_what_it_cannot_do() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let (plain, bounded) = (temp.path().join("plain"), temp.path().join("bounded"));
+    let samples = samples();
+    for (more, out) in [(&[][..], &plain), (&["--max-memory", "1MiB"], &bounded)] {
+        let words = ["scan", "-q", "--no-near-misses"].iter().chain(more).chain(&["-o"]).map(Path::new);
+        evql(words.chain([out.as_path(), samples.as_path()])).expect(2);
+    }
+    let (plain, bounded) = (tree(&plain), tree(&bounded));
+    assert_eq!(plain.keys().collect::<Vec<_>>(), bounded.keys().collect::<Vec<_>>());
+    for (name, bytes) in
+        plain.iter().filter(|(name, _)| !["run.json", "report.html"].contains(&name.as_str()))
+    {
+        assert!(*bytes == bounded[name], "{name} differs");
+    }
+    for (words, said) in [
+        (&["--external-sort"][..], "--no-near-misses"),
+        (&["--max-memory", "64MiB"], "--no-near-misses"),
+        (&["--max-memory", "64KiB", "--no-near-misses"], "at least 1MiB"),
+        (&["--max-memory", "2MiB", "--external-sort", "--no-near-misses"], "cannot be used with"),
+    ] {
+        let ran = evql(["scan"].iter().chain(words).map(Path::new).chain([samples.as_path()])).expect(3);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
 }
 
 /// What `evql map` writes.

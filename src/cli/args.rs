@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::archives::size;
 
-pub use output::{CaseArgs, DiffArgs, FindingArgs, FormatChoice, OutputArgs, ReportArgs, TlpChoice};
+pub use output::{
+    CaseArgs, DiffArgs, FindingArgs, FormatChoice, MergeArgs, OutputArgs, ReportArgs, TlpChoice,
+};
 
 /// EQL on EVTX: Elastic's detection language, sequences included, straight on Windows event logs.
 ///
@@ -45,6 +47,8 @@ pub enum Command {
     Scan(ScanArgs),
     /// Write the outputs of a scan again, without the evidence: in other formats, with other limits, other case data, a marking.
     Report(ReportArgs),
+    /// Bring the findings of many scans, of many machines, together into one folder of outputs, without the evidence.
+    Merge(MergeArgs),
     /// Say what differs between two scans: findings, near misses, inputs, coverage, rules.
     Diff(DiffArgs),
     /// Say what is in the evidence, without any rule: sources, hosts, logs, event ids, gaps, cleared logs, clocks, copies.
@@ -265,6 +269,12 @@ pub struct ScanArgs {
     /// Do not take the evidence's SHA-256 (faster; the report then cannot prove what was read).
     #[arg(long)]
     pub no_hash: bool,
+    /// Keep at most so many bytes of hits in memory, as in `64MiB`, and set those beyond aside on disk, sorted, beside the outputs. Same findings; needs --no-near-misses.
+    #[arg(long, value_name = "SIZE", value_parser = super::scan::memory)]
+    pub max_memory: Option<u64>,
+    /// The same as `--max-memory 512MiB`: for evidence with more hits than fit into memory.
+    #[arg(long, conflicts_with = "max_memory")]
+    pub external_sort: bool,
 }
 
 const MAP_REDUCE: &str = "A scan in three steps, the first on as many machines as there are:

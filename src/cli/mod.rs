@@ -13,6 +13,7 @@ mod export;
 mod fields;
 mod inspect;
 mod map;
+mod merge;
 mod output;
 mod outputs;
 mod query;
@@ -79,6 +80,7 @@ fn dispatch() -> Exit {
     let answer = match cli.command {
         Command::Scan(args) => scan::run(&args, terminal),
         Command::Report(args) => report::run(&args, terminal),
+        Command::Merge(args) => merge::run(&args, terminal),
         Command::Diff(args) => diff::run(&args, terminal),
         Command::Inspect(args) => inspect::run(&args, terminal),
         Command::Query(args) => query::run(&args, terminal),

@@ -54,6 +54,11 @@ impl Output {
         Ok(output)
     }
 
+    /// The folder of the outputs; `None` for standard output.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// Makes the folder and sees that files can be made in it, so that nobody waits for a scan whose outputs cannot be written.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! What becomes of findings, for every subcommand that makes some: allow-lists set some aside, the rest is written. It makes no finding.
 
+use std::path::{Path, PathBuf};
+
 use evql::error::Result;
-use evql::finding::{Outcome, Run};
+use evql::finding::{Case, Outcome, Run};
 use evql::hash::sha256_of_file;
 use evql::report::html::HtmlOptions;
 use evql::scan::{AllowSet, suppress};
@@ -32,6 +34,11 @@ impl<'a> Outputs<'a> {
         Ok(Self { args, started, output, allow })
     }
 
+    /// A folder in which a scan may keep what it needs until its end: that of the outputs, where there is one.
+    pub fn room(&self) -> PathBuf {
+        self.output.folder().map_or_else(std::env::temp_dir, Path::to_path_buf)
+    }
+
     /// Sets aside what allow-lists describe, writes the outputs, and says how the run ends.
     ///
     /// # Errors
@@ -42,25 +49,27 @@ impl<'a> Outputs<'a> {
             Exit::Success if self.args.exit_code && !outcome.findings.is_empty() => Exit::Findings,
             exit => exit,
         };
-        self.output.write(&outcome, &self.record(threads, exit), terminal)?;
+        let run = record(self.started, threads, exit, case(&self.args.output.case));
+        self.output.write(&outcome, &run, terminal)?;
         Ok(exit)
     }
+}
 
-    /// What the run was, now that it ends with `exit`.
-    fn record(&self, threads: usize, exit: Exit) -> Run {
-        Run {
-            version: env!("CARGO_PKG_VERSION").into(),
-            executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
-            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            arguments: arguments(),
-            working_directory: working_directory(),
-            started: self.started,
-            ended: Timestamp::now(),
-            threads,
-            exit_code: exit as u8,
-            case: case(&self.args.output.case),
-            rebuilt: Vec::new(),
-        }
+/// What the run was that began at `started`, now that it ends with `exit`.
+pub fn record(started: Timestamp, threads: usize, exit: Exit, case: Case) -> Run {
+    Run {
+        version: env!("CARGO_PKG_VERSION").into(),
+        executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
+        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        arguments: arguments(),
+        working_directory: working_directory(),
+        started,
+        ended: Timestamp::now(),
+        threads,
+        exit_code: exit as u8,
+        case,
+        rebuilt: Vec::new(),
+        merged: None,
     }
 }
 

@@ -50,7 +50,7 @@ pub fn whole(folder: &std::path::Path, terminal: Terminal) -> Result<ReadBack> {
 }
 
 /// `new`, where it says something, else what was said before.
-fn said(new: Case, before: Case) -> Case {
+pub fn said(new: Case, before: Case) -> Case {
     let or = |new: String, before| if new.is_empty() { before } else { new };
     Case {
         id: or(new.id, before.id),

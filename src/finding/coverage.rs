@@ -123,6 +123,9 @@ impl HostCoverage {
         self.other_events = self.other_events.saturating_add(other.other_events);
         self.first = earliest(self.first, other.first);
         self.last = self.last.max(other.last);
+        if !other.logged.is_empty() {
+            self.logged.merge(&other.logged);
+        }
     }
 
     /// All its Sysmon records.
@@ -139,8 +142,14 @@ impl HostCoverage {
     pub fn judge(&mut self, needed: impl Iterator<Item = u32>) {
         let mut logged = Histogram::default();
         self.events.values().for_each(|event| logged.merge(&event.histogram));
-        self.presence = needed.map(|event_id| (event_id, self.presence_of(event_id, &logged))).collect();
         self.logged = logged;
+        self.judge_logged(needed);
+    }
+
+    /// Works out [`HostCoverage::presence`] for the events `needed` where [`HostCoverage::logged`] is known, and of other events than these perhaps nothing but
+    /// the number.
+    pub fn judge_logged(&mut self, needed: impl Iterator<Item = u32>) {
+        self.presence = needed.map(|event_id| (event_id, self.presence_of(event_id, &self.logged))).collect();
     }
 
     fn presence_of(&self, event_id: u32, logged: &Histogram) -> Presence {

@@ -28,6 +28,55 @@ pub struct Run {
     pub case: Case,
     /// How often and how the outputs were written again from what a run left, the first time first; none for the run itself.
     pub rebuilt: Vec<Rebuilt>,
+    /// What was merged; `None` for a run over evidence.
+    pub merged: Option<Merged>,
+}
+
+/// The runs whose findings were brought together, without their evidence.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Merged {
+    /// The runs over evidence; those of a merge that was merged stand here in its place.
+    pub runs: Vec<MergedRun>,
+    /// How many findings were found by more than one run, and counted once.
+    pub findings_in_several: u64,
+    /// What the merge cannot know, one sentence each.
+    pub doubts: Vec<String>,
+}
+
+/// One of the runs that were merged.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct MergedRun {
+    /// What it is called here: the name of its folder, or where several have the same, its path as given.
+    pub name: String,
+    /// evql's version.
+    pub version: String,
+    /// The command line.
+    pub arguments: Vec<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The exit code it ended with.
+    pub exit_code: u8,
+    /// What it was for.
+    pub case: Case,
+    /// How many inputs it had.
+    pub inputs: u64,
+    /// How many findings it had, those set aside too.
+    pub findings: u64,
+    /// SHA-256 of the `findings.jsonl` that was read, lower-case hex.
+    pub findings_sha256: String,
+    /// SHA-256 of the `run.json` that was read, lower-case hex.
+    pub run_sha256: String,
+    /// Why what was read may not be what it found, one sentence each.
+    pub doubts: Vec<String>,
+}
+
+impl Merged {
+    /// What is doubtful about the merge or one of its runs.
+    fn all_doubts(&self) -> impl Iterator<Item = &String> {
+        self.doubts.iter().chain(self.runs.iter().flat_map(|run| &run.doubts))
+    }
 }
 
 /// Outputs written again, without the evidence.
@@ -52,9 +101,10 @@ pub struct Rebuilt {
 }
 
 impl Run {
-    /// What is doubtful since the run, one sentence each.
+    /// What is doubtful about what was read back or merged, one sentence each.
     pub fn doubts(&self) -> impl Iterator<Item = &str> {
-        self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.doubts).map(String::as_str)
+        let merged = self.merged.iter().flat_map(Merged::all_doubts);
+        self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.doubts).chain(merged).map(String::as_str)
     }
 }
 

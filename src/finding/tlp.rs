@@ -2,8 +2,8 @@
 //!
 //! Facts: FIRST, Traffic Light Protocol, version 2.0 (2022).
 
-/// A marking of TLP 2.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A marking of TLP 2.0, from the freest to the strictest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tlp {
     /// No limit on disclosure.
     Clear,

@@ -79,6 +79,7 @@ pub fn write(
     record.serialize_entry("limits", &limits_object(limits))?;
     record.serialize_entry("outputs", outputs)?;
     record.serialize_entry("rebuilt", &run.rebuilt)?;
+    record.serialize_entry("merged", &run.merged)?;
     SerializeMap::end(record)?;
     out.write_all(b"\n")
 }

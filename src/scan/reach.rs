@@ -35,10 +35,29 @@ pub fn reach(
     let name = |event_id| event_spec(event_id).map_or("", |spec| spec.name);
     let needs =
         needs.into_iter().map(|(event_id, rules)| Need { event_id, name: name(event_id).into(), rules });
-    let mut blind: Vec<Blind> =
-        stages.into_iter().filter_map(|(events, rules)| blind(events, rules, hosts)).collect();
-    blind.sort_by_key(|blind| Reverse((blind.rules.len(), blind.hosts.len())));
-    Reach { needs: needs.collect(), blind, other_hosts }
+    Reach { needs: needs.collect(), blind: all_blind(stages.into_iter(), hosts), other_hosts }
+}
+
+/// What several runs with the same rules told of their reach, of all their `hosts` together, whose presence is worked out anew.
+pub fn together(runs: &[Reach], hosts: &mut [HostCoverage]) -> Reach {
+    let needs = runs.first().map(|reach| reach.needs.clone()).unwrap_or_default();
+    hosts.iter_mut().for_each(|host| host.judge_logged(needs.iter().map(|need| need.event_id)));
+    let mut stages: BTreeMap<&Vec<u32>, &Vec<String>> = BTreeMap::new();
+    for known in runs.iter().flat_map(|reach| &reach.blind) {
+        stages.entry(&known.events).or_insert(&known.rules);
+    }
+    let stages = stages.into_iter();
+    // A host that lacks an event in all that there is of it lacked it in each run.
+    let blind = all_blind(stages.map(|(events, rules)| (events.clone(), rules.clone())), hosts);
+    let other_hosts = runs.iter().map(|reach| reach.other_hosts).fold(0, u64::saturating_add);
+    Reach { needs, blind, other_hosts }
+}
+
+/// The stages that `hosts` leave blind, those that the most rules share first.
+fn all_blind(stages: impl Iterator<Item = (Vec<u32>, Vec<String>)>, hosts: &[HostCoverage]) -> Vec<Blind> {
+    let mut all: Vec<Blind> = stages.filter_map(|(events, rules)| blind(events, rules, hosts)).collect();
+    all.sort_by_key(|blind| Reverse((blind.rules.len(), blind.hosts.len())));
+    all
 }
 
 /// Adds the rule in hand, once: a rule's stages come one after the other.

@@ -224,6 +224,7 @@ pub fn run() -> Run {
         working_directory: "/cases/7".to_owned(),
         case: Case::default(),
         rebuilt: Vec::new(),
+        merged: None,
     }
 }
 

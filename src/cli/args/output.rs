@@ -55,6 +55,18 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders that scans wrote, with findings.jsonl and run.json in them: each over its own part of the evidence, all with the same rules, clock and mapping.
+    #[arg(required = true, value_name = "RUN_DIR")]
+    pub runs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Exit with 1 when there are findings.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct DiffArgs {
     /// The folder of the earlier run, with findings.jsonl and run.json in it.
     #[arg(value_name = "RUN_A")]

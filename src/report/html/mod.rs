@@ -42,6 +42,8 @@ const LIST_LIMIT: usize = 50_000;
 const PATTERN_LIMIT: usize = 500;
 /// Rows of the tables of evidence and of problems, at most.
 const INPUT_LIMIT: usize = 5_000;
+/// Merged runs that are named, at most.
+const MERGED: usize = 50;
 /// Bytes of page that findings in full take, about and at most; their list has as many again.
 const BYTES: usize = 20 << 20;
 /// Findings that are printed in the list, at most: paper has to end. The style cuts other tables at [`PRINTED_OTHERS`].

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use super::{Lines, newer};
 use crate::finding::{
     Absences, AllowEntry, AllowFile, Blind, Case, Clock, Damage, EventCoverage, Histogram, HostCoverage,
-    NearMisses, Need, Outcome, Period, Presence, Reach, Rebuilt, RuleInfo, Run, Selected, SourceReport,
+    Merged, NearMisses, Need, Outcome, Period, Presence, Reach, Rebuilt, RuleInfo, Run, Selected,
+    SourceReport,
 };
 use crate::report::run::{OutputFile, SCHEMA};
 use crate::time::Timestamp;
@@ -44,6 +45,8 @@ pub struct Record {
     outputs: Vec<OutputFile>,
     #[serde(default)]
     rebuilt: Vec<Rebuilt>,
+    #[serde(default)]
+    merged: Option<Merged>,
 }
 
 #[derive(Deserialize)]
@@ -168,6 +171,7 @@ impl Record {
             exit_code: self.exit_code,
             case: self.case.clone(),
             rebuilt: self.rebuilt.clone(),
+            merged: self.merged.clone(),
         }
     }
 

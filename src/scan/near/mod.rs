@@ -195,7 +195,7 @@ fn by_kind(mut near: Vec<Near>) -> Vec<(NearKind, Vec<Near>)> {
 }
 
 /// The first `limit` of the `lists`, taking one of each in turn, so that no list crowds out another.
-fn in_turns<T>(lists: Vec<Vec<T>>, limit: usize) -> Vec<T> {
+pub fn in_turns<T>(lists: Vec<Vec<T>>, limit: usize) -> Vec<T> {
     let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
     let mut taken = Vec::new();
     while taken.len() < limit {

@@ -56,7 +56,6 @@ pub fn map(
     out: &mut (dyn Write + Send),
 ) -> Result<Mapped> {
     let names = names(rules)?;
-    let mapper = Mapper { names: &names, rules, clock: options.clock };
     let mut sorted = names.clone();
     sorted.sort();
     let run = MapRun {
@@ -67,18 +66,39 @@ pub fn map(
     };
     put(out, told(0, &[], Kind::Map, &run))?;
     let mut hits = 0_u64;
-    let mut read = pass(sources, &options.pass, &mapper, observer, interrupt, &mut |given| {
-        hits = hits.saturating_add(given.len() as u64);
-        match given.into_iter().try_for_each(|lines| put(out, lines)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+    let mut read = hit_lines(sources, (rules, &names), options, observer, interrupt, &mut |lines| {
+        hits = hits.saturating_add(1);
+        put(out, Ok(lines))
     })?;
     read.damages.extend(damages);
     read.damages.sort();
     tell(&read, options.pass.chunks, out)?;
     out.flush().map_err(|error| Error::output("the stream", error))?;
     Ok(Mapped { hits, read })
+}
+
+/// Tells `take` the lines of every event that satisfies a stage of one of the rules, which have the `names`, in the order of the evidence; and answers what was
+/// read for them.
+///
+/// # Errors
+/// Whatever `take` ends it with; [`Error::Usage`] when the threads cannot be started.
+pub fn hit_lines(
+    sources: &[Source],
+    (rules, names): (&RuleSet, &[RuleName]),
+    options: &MapOptions,
+    observer: &dyn Observer,
+    interrupt: &AtomicBool,
+    take: &mut (dyn FnMut(Vec<u8>) -> Result<()> + Send),
+) -> Result<Read> {
+    let mapper = Mapper { names, rules, clock: options.clock };
+    pass(sources, &options.pass, &mapper, observer, interrupt, &mut |given| {
+        let mut given = given.into_iter();
+        let all = given.try_for_each(|lines| take(lines.map_err(|error| unwritten(error.into()))?));
+        match all {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    })
 }
 
 /// Writes what was read, and what could not be.
@@ -131,7 +151,11 @@ fn part(read: &Read, chunks: Option<ChunkRange>) -> String {
 
 fn put(out: &mut dyn Write, lines: serde_json::Result<Vec<u8>>) -> Result<()> {
     let written = lines.map_err(std::io::Error::from).and_then(|lines| out.write_all(&lines));
-    written.map_err(|error| Error::output("the stream", error))
+    written.map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::output("the stream", error)
 }
 
 /// Makes lines of the events that satisfy a stage.

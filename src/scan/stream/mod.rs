@@ -2,11 +2,13 @@
 //! scan does in one process is the same: picking, ordering, reducing. The format is documented in `docs/SCALING.md`.
 
 mod account;
+mod aside;
 mod key;
 mod line;
 mod lines;
 mod map;
 mod reduce;
+mod sort;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 use super::rule_set::RuleSet;
 use line::RuleName;
 
+pub use aside::{Aside, scan_aside};
 pub use line::SCHEMA as STREAM_SCHEMA;
 pub use map::{MapOptions, Mapped, map};
 pub use reduce::reduce;

@@ -45,21 +45,40 @@ pub fn reduce(input: &mut dyn BufRead, rules: &RuleSet, interrupt: &AtomicBool) 
     };
     let run = account.map_run().cloned();
     let read = account.into_read();
-    let mut hits = Hits::new(rules, &names, &read.sources, run.as_ref().map(|run| run.clock));
+    let clock = run.as_ref().map(|run| run.clock);
     let mut interrupted = false;
-    let mut next = first_hit;
-    while let Some(line) = next {
-        hits.take(&line)?;
+    let go_on = &mut || {
         interrupted = interrupt.load(Ordering::Relaxed);
-        next = if interrupted { None } else { lines.next()? };
-    }
-    let (found, clock) = hits.finish();
+        !interrupted
+    };
+    let (found, clock) = found(&mut lines, first_hit, (rules, &names), &read.sources, clock, go_on)?;
     let frame = match run {
         Some(MapRun { clock, mapping, selected, .. }) => Frame { clock, mapping, selected },
         None => Frame { clock, ..Frame::default() },
     };
     let read = Read { interrupted: read.interrupted || interrupted, ..read };
     Ok(conclude(in_order(found), read, rules, frame))
+}
+
+/// What the `rules`, which have the `names`, find in the hits `first` and those behind it, and by which clock. It ends early when it may not `go_on`.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn found(
+    lines: &mut Lines<'_>,
+    first: Option<Line>,
+    (rules, names): (&RuleSet, &[RuleName]),
+    sources: &[SourceReport],
+    clock: Option<Clock>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<(Found, Clock)> {
+    let mut hits = Hits::new(rules, names, sources, clock);
+    let mut next = first;
+    while let Some(line) = next {
+        hits.take(&line)?;
+        next = if go_on() { lines.next()? } else { None };
+    }
+    Ok(hits.finish())
 }
 
 /// Takes a line that is no hit.
@@ -132,7 +151,7 @@ impl Reading for Sighting {
 type Event = Rc<Sighting>;
 
 /// What is found, with where its last event stands and the number of its rule.
-type Found = Vec<(Option<Rc<str>>, usize, Finding)>;
+pub type Found = Vec<(Option<Rc<str>>, usize, Finding)>;
 
 /// Hits on their way to findings.
 struct Hits<'a> {
