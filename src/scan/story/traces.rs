@@ -102,6 +102,8 @@ impl Part {
 pub struct Traces {
     /// How processes are hashed.
     pub keys: Keys,
+    /// Whether they were noted at all.
+    noted: bool,
     /// By ordinal.
     sources: BTreeMap<u32, Vec<Part>>,
     /// Ordinals of the sources whose traces are not all here.
@@ -122,7 +124,13 @@ pub enum Extent {
 impl Traces {
     /// None yet.
     pub fn new() -> Self {
-        Self { keys: Keys::new(), sources: BTreeMap::new(), unknown: BTreeSet::new(), marks: 0, starts: 0 }
+        Self { noted: true, ..Self::unnoted() }
+    }
+
+    /// Of evidence that was read without noting any: all of it is read again.
+    pub fn unnoted() -> Self {
+        let (sources, unknown) = (BTreeMap::new(), BTreeSet::new());
+        Self { keys: Keys::new(), noted: false, sources, unknown, marks: 0, starts: 0 }
     }
 
     /// Takes the next part of the source with this ordinal.
@@ -142,7 +150,7 @@ impl Traces {
 
     /// Whether what the source tells of is known.
     pub fn knows(&self, source: u32) -> bool {
-        !self.unknown.contains(&source)
+        self.noted && !self.unknown.contains(&source)
     }
 
     /// Who started whom in that source, in its order.
@@ -235,6 +243,7 @@ mod tests {
         assert_eq!(traces.extent(0, &Sought::default()), Extent::Whole);
         assert_eq!(traces.starts(0).count(), 0);
         assert!(!traces.knows(0) && traces.knows(1));
+        assert!(!Traces::unnoted().knows(1));
     }
 
     #[test]

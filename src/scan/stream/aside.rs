@@ -11,7 +11,7 @@ use crate::scan::again::Again;
 use crate::scan::findings::Findings;
 use crate::scan::observer::Observer;
 use crate::scan::rule_set::RuleSet;
-use crate::scan::story::Stories;
+use crate::scan::story::{Stories, Traces};
 use crate::scan::{Frame, ScanOptions, conclude, in_order};
 
 use super::lines::Lines;
@@ -72,7 +72,8 @@ pub fn scan_aside(
         let again =
             Again { files: sources, sources: &read.sources, options: &options.pass, observer, interrupt };
         let makes = Findings { candidates: &[], sources: &read.sources, clock };
-        let told = Stories { again, holdings: &read.holdings, rules, makes }.tell(&mut findings)?;
+        let (holdings, traces) = (read.holdings.as_slice(), Traces::unnoted());
+        let told = Stories { again, holdings, traces, rules, makes }.tell(&mut findings)?;
         cut_short |= !told;
     }
     read.damages.extend(damages);
