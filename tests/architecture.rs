@@ -59,7 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["input", "report", "sysmon"]),
     ("sha2", &["dataset", "hash", "input", "report", "scan"]),
     ("tar", &["input"]),
-    ("tempfile", &["cli", "dataset", "input", "report"]),
+    ("tempfile", &["cli", "dataset", "input", "report", "scan"]),
     ("terminal_size", &["cli"]),
     ("thread_priority", &["scan"]),
     ("toml", &["rules"]),

@@ -6,6 +6,7 @@ mod key;
 mod line;
 mod lines;
 mod map;
+mod pass_on;
 mod reduce;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use line::RuleName;
 
 pub use line::SCHEMA as STREAM_SCHEMA;
 pub use map::{MapOptions, Mapped, map};
+pub use pass_on::{PassedOn, pass_on};
 pub use reduce::reduce;
 
 /// The names of `rules`, in their order.
