@@ -285,7 +285,7 @@ fn several_reduces_that_pass_on_and_one_more_give_what_one_gives() {
     let stream =
         mapped(&sources, &rules, Clock::Created, None) + &mapped(&sources[..1], &rules, Clock::Created, None);
     let expected = jsonl(&reduced(&sorted(&stream), &rules));
-    let config = ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(lots in prop::collection::vec(0_usize..5, 97), empty in 0_usize..5)| {
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let mut parts = vec![String::new(); 6];

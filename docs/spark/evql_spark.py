@@ -250,7 +250,7 @@ def conclude(passed, chosen, folder):
     passed.persist(StorageLevel.DISK_ONLY)
     options = [f"--rules={path}" for path in chosen.rules] + ["--no-builtin"] * chosen.no_builtin + chosen.reduce_option
     with subprocess.Popen(["sort"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}) as sort:
-        with subprocess.Popen([os.path.abspath(chosen.evql), "reduce", *options, "-o", folder], stdin=sort.stdout) as reduce:
+        with subprocess.Popen([os.path.abspath(chosen.evql), "reduce", "--quiet", *options, "-o", folder], stdin=sort.stdout) as reduce:
             # Now `sort` hears of it when nobody reads it.
             sort.stdout.close()
             try:
