@@ -13,7 +13,7 @@ use common::{at, corpus, evql, findings, samples, tree};
 use evql::finding::{Clock, Outcome, Selected};
 use evql::input::archive::ArchiveOptions;
 use evql::input::{ChunkRange, ReaderKind, Source, WalkOptions, walk};
-use evql::scan::stream::{Aside, MapOptions, map, reduce, scan_aside};
+use evql::scan::stream::{Aside, MapOptions, PassedOn, map, pass_on, reduce, scan_aside};
 use evql::scan::{PassOptions, RuleSet, ScanOptions, Unobserved, compile, scan};
 use evql::{report, rules, sysmon};
 use proptest::prelude::*;
@@ -313,6 +313,121 @@ fn a_bounded_scan_is_the_scan_and_says_what_it_cannot_do() {
     }
 }
 
+/// What one of several reduces passes on of its lines.
+fn passed_on(stream: &str, rules: &RuleSet) -> String {
+    let mut out = Vec::new();
+    let passed =
+        pass_on(&mut stream.as_bytes(), rules, &AtomicBool::new(false), &mut out).expect("passed on");
+    let passed_lines = String::from_utf8(out).expect("UTF-8");
+    let mut keys: Vec<&str> = stream.lines().map(sort_key).collect();
+    keys.dedup();
+    let count = |number: usize| u64::try_from(number).expect("a count");
+    let expected =
+        PassedOn { read: count(keys.len()), lines: count(passed_lines.lines().count()), interrupted: false };
+    assert_eq!(passed, expected);
+    passed_lines
+}
+
+/// The text between `{"k":"` and the next `"`.
+fn sort_key(line: &str) -> &str {
+    line.split('"').nth(3).expect("a sort key")
+}
+
+/// What lines are kept together by: the rule and the join key of a hit. Lines that tell of the evidence may go anywhere.
+fn group(line: &str) -> String {
+    sort_key(line).split('-').take(3).collect::<Vec<_>>().join("-")
+}
+
+#[test]
+fn several_reduces_that_pass_on_and_one_more_give_what_one_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sources = walk(&evidence(folder.path()), WalkOptions::default()).sources;
+    let rules = rule_set();
+    // The first log a second time, as when a machine failed.
+    let stream =
+        mapped(&sources, &rules, Clock::Created, None) + &mapped(&sources[..1], &rules, Clock::Created, None);
+    let expected = jsonl(&reduced(&sorted(&stream), &rules));
+    let config = ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(lots in prop::collection::vec(0_usize..5, 97), empty in 0_usize..5)| {
+        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
+        let mut parts = vec![String::new(); 6];
+        for line in stream.lines() {
+            let number = groups.len();
+            let place = *groups.entry(group(line)).or_insert(number);
+            let lot = lots[place % lots.len()];
+            let part = if lot == empty { 5 } else { lot };
+            parts[part].push_str(line);
+            parts[part].push('\n');
+        }
+        let passed: Vec<String> = parts.iter().map(|part| passed_on(&sorted(part), &rules)).collect();
+        let passed = passed.concat();
+        prop_assert!(passed.lines().count() < sorted(&stream).lines().count());
+        let known: std::collections::HashSet<&str> = stream.lines().collect();
+        prop_assert!(passed.lines().all(|line| known.contains(line)), "lines are unchanged");
+        prop_assert_eq!(&jsonl(&reduced(&sorted(&passed), &rules)), &expected);
+        // What is passed on can be passed on again: nothing is left to leave out.
+        prop_assert_eq!(passed_on(&sorted(&passed), &rules), sorted(&passed));
+    });
+}
+
+#[test]
+fn what_is_passed_on_is_whole_groups_with_findings_and_what_is_told() {
+    let rules = RuleSet::new(
+        rules::builtin()
+            .into_iter()
+            .map(|rule| {
+                let program = compile(&rule.info.query, None).expect("the built-in rule");
+                (rule, program)
+            })
+            .collect(),
+        &sysmon::Options::default(),
+    );
+    let sources = walk(&[samples()], WalkOptions::default()).sources;
+    let stream = sorted(&mapped(&sources, &rules, Clock::Created, None));
+    // By the findings of a scan: which processes there are to be.
+    let found: std::collections::BTreeSet<String> = scanned(&sources, &rules, Clock::Created)
+        .findings
+        .iter()
+        .flat_map(|finding| finding.present())
+        .map(|event| event.document["process"]["entity_id"].as_str().expect("an entity").to_owned())
+        .collect();
+    let expected: Vec<&str> = stream
+        .lines()
+        .filter(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["type"] != "hit"
+                || line["key"][0]["text"].as_str().is_some_and(|entity| found.contains(entity))
+        })
+        .collect();
+    assert!(expected.len() < stream.lines().count() && found.len() > 5);
+    assert_eq!(passed_on(&stream, &rules).lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_command_passes_on_to_a_file_or_standard_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (stream, out) = (folder.path().join("stream"), folder.path().join("passed"));
+    fs::write(&stream, sorted(&map_of(&[&samples().join("mshta")], &[]))).expect("written");
+    let to = |to: &Path, more: &[&str]| {
+        let asked = [Path::new("reduce"), Path::new("-q"), Path::new("--pass-on"), to, &stream];
+        evql(asked.into_iter().chain(more.iter().map(Path::new)))
+    };
+    let passed = to(Path::new("-"), &[]).expect(0).stdout;
+    assert_eq!(reduce_of(&passed, &[]).stdout, scan_of(&[&samples().join("mshta")], &[]));
+    to(&out, &[]).expect(0);
+    assert_eq!(fs::read_to_string(&out).expect("written"), passed);
+    assert!(to(&out, &[]).expect(5).stderr.contains("exists"));
+    to(&out, &["--force"]).expect(0);
+    to(Path::new("-"), &["--format", "csv"]).expect(3);
+    // What is refused leaves no file behind.
+    fs::write(&stream, passed.lines().rev().collect::<Vec<_>>().join("\n")).expect("written");
+    let other = folder.path().join("other");
+    assert!(to(&other, &[]).expect(3).stderr.contains("LC_ALL=C sort"));
+    assert!(!other.exists());
+    fs::write(&stream, "").expect("written");
+    assert_eq!(to(Path::new("-"), &[]).expect(0).stdout, "", "a part without lines");
+}
+
 /// What `evql map` writes.
 #[track_caller]
 fn map_of(paths: &[&Path], more: &[&str]) -> String {
@@ -545,6 +660,14 @@ fn process_lines(process: u64, flagged: bool) -> String {
     lines
 }
 
+/// The most memory that the process `id` has used so far, in KiB.
+#[cfg(target_os = "linux")]
+fn peak(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
 /// Feeds `evql reduce` the hits of so many processes, of which each thousandth is flagged. Answers how many findings that gives, and how much memory, in KiB, it
 /// had used at its most after a quarter of the lines and before their end.
 #[cfg(target_os = "linux")]
@@ -557,11 +680,6 @@ fn fed(processes: u64) -> (usize, [u64; 2]) {
         .spawn()
         .expect("evql starts");
     let mut input = child.stdin.take().expect("a pipe");
-    let peak = |id: u32| -> u64 {
-        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-    };
     let mut peaks = [0; 2];
     for process in 0..processes {
         input.write_all(process_lines(process, process % 1_000 == 0).as_bytes()).expect("written");
@@ -575,6 +693,47 @@ fn fed(processes: u64) -> (usize, [u64; 2]) {
     child.stdout.take().expect("a pipe").read_to_string(&mut found).expect("read");
     assert!(child.wait().expect("ended").success());
     (found.lines().count(), peaks)
+}
+
+/// The lines of one process without an alert would not fit into the memory that is left to the program: they wait in a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_that_wait_do_not_stay_in_memory() {
+    use std::io::Write;
+    for flagged in [false, true] {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("evql"))
+            .args(["reduce", "-q", "--pass-on", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("evql starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        let ten = process_lines(1, false);
+        let first = ten.lines().next().expect("a line");
+        let body: serde_json::Value = serde_json::from_str(first).expect("JSON");
+        let (ticks, k) = (body["created"].as_u64().expect("ticks"), body["k"].as_str().expect("a key"));
+        let clock = |ticks: u64| format!("{:016x}", ticks ^ (1 << 63));
+        let mut early = 0;
+        let lines = 30_000;
+        for event in 0..lines {
+            let own = ticks + event * 20_000;
+            let mut line = first
+                .replace(k, &k.replace(&clock(ticks), &clock(own)))
+                .replace(&format!(":{ticks}"), &format!(":{own}"));
+            if flagged && event == 0 {
+                line = line.replace("\"stages\":[1]", "\"stages\":[0]");
+            }
+            input.write_all(line.as_bytes()).and_then(|()| input.write_all(b"\n")).expect("written");
+            if event == lines / 4 {
+                early = peak(child.id());
+            }
+        }
+        let late = peak(child.id());
+        drop(input);
+        assert!(child.wait().expect("ended").success());
+        // 38 MB of lines.
+        assert!(late < early + 8_192, "flagged {flagged}: {early} KiB, then {late} KiB");
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -318,6 +318,10 @@ pub struct ReduceArgs {
     /// The sorted stream: a file, or `-` for standard input.
     #[arg(default_value = "-", value_name = "FILE")]
     pub stream: PathBuf,
+    /// The stream is one of several parts that keep the lines of a rule and join key together: make no findings, but write to FILE, or to `-`, standard output,
+    /// the lines from which one more reduce makes those of all parts. They are sorted as they were.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["allow", "output", "format", "exit_code", "json"])]
+    pub pass_on: Option<PathBuf>,
     /// The rules, which are those of the maps.
     #[command(flatten)]
     pub rules: RuleArgs,

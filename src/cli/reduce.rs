@@ -1,15 +1,16 @@
-//! `evql reduce`: a sorted stream of hits to findings, written as `evql scan` writes them. It reads no evidence.
+//! `evql reduce`: a sorted stream of hits to findings, written as `evql scan` writes them, or to the lines that a later reduce needs. It reads no evidence.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use evql::error::{Error, Result};
-use evql::scan::stream::reduce;
+use evql::scan::stream::{pass_on, reduce};
 use evql::sysmon;
 use evql::time::Timestamp;
 
 use super::args::ReduceArgs;
+use super::export::Target;
 use super::outputs::{Outputs, exit};
 use super::rules::load;
 use super::setup::interrupt;
@@ -24,6 +25,18 @@ pub fn run(args: &ReduceArgs, terminal: Terminal) -> Answer {
     // How Sysmon was mapped is for the stream to say: no rule is asked of an event here.
     let rules = load(&args.rules, &sysmon::Options::default(), terminal)?;
     let mut stream = open(&args.stream)?;
+    if let Some(path) = &args.pass_on {
+        let target = Target::of(path, args.report.output.force)?;
+        let interrupt = interrupt();
+        let passed = target.write(|out| {
+            let passed = pass_on(&mut *stream, &rules, &interrupt, out)?;
+            let whole = !passed.interrupted;
+            Ok((passed, whole))
+        })?;
+        let (lines, read) = (passed.lines, passed.read);
+        terminal.note(format!("{lines} of {read} lines are passed on"));
+        return Ok(if passed.interrupted { Exit::Interrupted } else { Exit::Success });
+    }
     let outputs = Outputs::prepare(&args.report, started, terminal)?;
     let outcome = reduce(&mut *stream, &rules, &interrupt())?;
     let exit = match exit(&outcome) {

@@ -134,6 +134,11 @@ impl<'p, O: Ord + Clone, T: Clone> Reduction<'p, O, T> {
         self.matches.extend(runner.push(hit).map(|found| (key.clone(), found)));
     }
 
+    /// Whether something is found by now, whatever comes.
+    pub fn has_found(&self) -> bool {
+        !self.matches.is_empty()
+    }
+
     fn end_key(&mut self) {
         if let Some((key, runner)) = self.current.take() {
             self.matches.extend(runner.finish().into_iter().map(|found| (key.clone(), found)));

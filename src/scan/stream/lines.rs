@@ -35,6 +35,13 @@ impl Line {
         self.is_hit
     }
 
+    /// What the sort keys of all lines of its rule and join key begin with, where it is a hit: up to the third `-`.
+    pub fn group(&self) -> &[u8] {
+        let key = sort_key(&self.text).unwrap_or_default();
+        let third = key.iter().enumerate().filter(|(_, byte)| **byte == b'-').nth(2);
+        third.and_then(|(place, _)| key.get(..=place)).unwrap_or(key)
+    }
+
     /// That this line is wrong, and why.
     pub fn wrong(&self, reason: &str) -> Error {
         wrong(self.number, reason)

@@ -7,6 +7,7 @@ mod key;
 mod line;
 mod lines;
 mod map;
+mod pass_on;
 mod reduce;
 mod sort;
 
@@ -20,6 +21,7 @@ use line::RuleName;
 pub use aside::{Aside, scan_aside};
 pub use line::SCHEMA as STREAM_SCHEMA;
 pub use map::{MapOptions, Mapped, map};
+pub use pass_on::{PassedOn, pass_on};
 pub use reduce::reduce;
 
 /// The names of `rules`, in their order.

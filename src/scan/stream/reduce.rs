@@ -154,7 +154,7 @@ type Event = Rc<Sighting>;
 pub type Found = Vec<(Option<Rc<str>>, usize, Finding)>;
 
 /// Hits on their way to findings.
-struct Hits<'a> {
+pub(super) struct Hits<'a> {
     rules: &'a RuleSet,
     /// The numbers of the rules.
     numbers: HashMap<&'a RuleName, usize>,
@@ -170,7 +170,8 @@ struct Hits<'a> {
 }
 
 impl<'a> Hits<'a> {
-    fn new(
+    /// None is taken yet. `sources` are for the findings to tell of.
+    pub(super) fn new(
         rules: &'a RuleSet,
         names: &'a [RuleName],
         sources: &'a [SourceReport],
@@ -189,7 +190,10 @@ impl<'a> Hits<'a> {
     }
 
     /// Takes the next line.
-    fn take(&mut self, line: &Line) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::Error::Usage) with its number when it is no hit of these rules or not what its sort key says.
+    pub(super) fn take(&mut self, line: &Line) -> Result<()> {
         let hit: HitLine =
             serde_json::from_slice(&line.text).map_err(|error| line.wrong(&error.to_string()))?;
         check_schema(line, hit.schema)?;
@@ -257,6 +261,17 @@ impl<'a> Hits<'a> {
                 reduction.push(&sighting.line.key, hit);
             }
         }
+    }
+
+    /// Whether something is found in what was taken since the last [`drop_group`](Self::drop_group), whatever comes.
+    pub(super) fn has_found(&self) -> bool {
+        self.current.as_ref().is_some_and(|(_, reduction)| reduction.has_found())
+    }
+
+    /// Ends the rule and join key in hand and makes no findings of them: whether there are any, before pipes.
+    pub(super) fn drop_group(&mut self) -> bool {
+        self.end_window();
+        self.current.take().is_some_and(|(_, reduction)| !reduction.finish().is_empty())
     }
 
     /// Makes findings of what the rule in hand found.
