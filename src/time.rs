@@ -98,27 +98,28 @@ impl Timestamp {
         let Some(instant) = self.to_jiff() else { return self.to_string() };
         let at = jiff::tz::Offset::UTC.to_datetime(instant);
         // Digit by digit: an export prints some millions of times.
-        let digits = |number: i32, count: u32| {
-            (0..count).rev().map(move |place| char::from(b'0' + (number / 10_i32.pow(place) % 10) as u8))
-        };
-        let mut text = String::with_capacity(24);
+        let mut text = [0; 24];
         let parts = [
-            (i32::from(at.year()), 4, '-'),
-            (i32::from(at.month()), 2, '-'),
-            (i32::from(at.day()), 2, 'T'),
-            (i32::from(at.hour()), 2, ':'),
-            (i32::from(at.minute()), 2, ':'),
-            (i32::from(at.second()), 2, '.'),
-            (at.subsec_nanosecond() / 1_000_000, 3, 'Z'),
+            (i32::from(at.year()), 4, b'-'),
+            (i32::from(at.month()), 2, b'-'),
+            (i32::from(at.day()), 2, b'T'),
+            (i32::from(at.hour()), 2, b':'),
+            (i32::from(at.minute()), 2, b':'),
+            (i32::from(at.second()), 2, b'.'),
+            (at.subsec_nanosecond() / 1_000_000, 3, b'Z'),
         ];
         if !(0..=9999).contains(&at.year()) {
             return instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         }
+        let mut free = text.iter_mut();
         for (number, count, after) in parts {
-            text.extend(digits(number, count));
-            text.push(after);
+            let powers = [1_000, 100, 10, 1];
+            for power in powers.iter().skip(powers.len() - count) {
+                free.next().into_iter().for_each(|byte| *byte = b'0' + (number / power % 10) as u8);
+            }
+            free.next().into_iter().for_each(|byte| *byte = after);
         }
-        text
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// `2024-03-01 10:00:00.123`: as Sysmon writes UtcTime.

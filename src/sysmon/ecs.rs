@@ -1,5 +1,7 @@
 //! A Sysmon event as the ECS document that Elastic's pipeline would have made. It decides no value: they are the event's.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::derive::dns;
@@ -26,9 +28,11 @@ pub(super) const ARRAYS: [&str; 10] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlet {
     /// The objects around it, outermost first.
-    pub(super) parents: Vec<&'static str>,
+    pub(super) parents: Arc<[&'static str]>,
     /// Its name in the innermost of them.
     pub(super) name: &'static str,
+    /// The same as JSON text has it, with the comma before and the colon after it.
+    pub(super) member: Box<[u8]>,
     /// Whether it is an array even when it holds one value.
     pub(super) is_array: bool,
 }
@@ -41,7 +45,9 @@ impl Outlet {
             None => path.rsplit_once('.').unwrap_or(("", path)),
         };
         let parents = parents.split('.').filter(|parent| !parent.is_empty()).collect();
-        Self { parents, name, is_array: ARRAYS.contains(&path) }
+        // No name in the table holds what JSON escapes.
+        let member = format!(",\"{name}\":").into_bytes().into();
+        Self { parents, name, member, is_array: ARRAYS.contains(&path) }
     }
 }
 
@@ -116,7 +122,7 @@ fn scalar(scalar: Scalar<'_>) -> Json {
 /// Puts `json` where `outlet` says, making the objects on the way. A path through something that is no object is dropped: the schema has none.
 fn insert(document: &mut Map<String, Json>, outlet: &Outlet, json: Json) {
     let mut object = document;
-    for parent in &outlet.parents {
+    for parent in outlet.parents.iter() {
         let next = object.entry(*parent).or_insert_with(|| Json::Object(Map::new()));
         let Some(next) = next.as_object_mut() else { return };
         object = next;

@@ -1,7 +1,7 @@
 //! The table turned round, once: for an event id, which cells of the record give each ECS field. It reads no record.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::common::{COMMON, Common, LAST_RESORT};
 use super::ecs::Outlet;
@@ -125,12 +125,13 @@ impl Plan {
                 _ => {
                     let path = field_of(field).map_or("", |field| field.path.as_str());
                     let gathers = path.starts_with("related.");
-                    supplied.push(FieldSupply {
-                        field,
-                        outlet: Outlet::of(path),
-                        cells: vec![cell],
-                        gathers,
-                    });
+                    let mut outlet = Outlet::of(path);
+                    // Who stands in the same objects is known at a glance.
+                    let before = supplied.last().map(|last| &last.outlet.parents);
+                    if let Some(parents) = before.filter(|parents| **parents == outlet.parents) {
+                        outlet.parents = Arc::clone(parents);
+                    }
+                    supplied.push(FieldSupply { field, outlet, cells: vec![cell], gathers });
                 }
             }
         }

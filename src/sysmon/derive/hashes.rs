@@ -9,8 +9,11 @@ const ORDER: [&str; 4] = ["sha256", "sha1", "md5", "imphash"];
 
 /// Algorithm and value as written, zero values left out. Nothing at all when an item lacks its `=` (event 15 says `Unknown`).
 fn items(text: &str) -> Vec<(&str, &str)> {
-    let items: Option<Vec<_>> = text.split(',').map(|item| item.split_once('=')).collect();
-    let mut items = items.unwrap_or_default();
+    let mut items = Vec::with_capacity(ORDER.len());
+    for item in text.split(',') {
+        let Some(item) = item.split_once('=') else { return Vec::new() };
+        items.push(item);
+    }
     items.retain(|(_, value)| value.bytes().any(|byte| byte != b'0'));
     items
 }

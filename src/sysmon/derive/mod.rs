@@ -184,6 +184,12 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 
 /// `text` in lower case, copied only when it has to be.
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(text.to_ascii_lowercase()),
+            false => Cow::Borrowed(text),
+        };
+    }
     if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
 }
 

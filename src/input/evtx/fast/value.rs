@@ -136,19 +136,31 @@ fn write_units(units: &[[u8; 2]], out: &mut String) {
 
 /// `{d1-d2-d3-d4}`, lower case; the first three parts are little-endian numbers (MS-DTYP 2.3.4).
 fn write_guid(bytes: &[u8], out: &mut String) {
-    let &[a, b, c, d, e, f, g, h, i, j, ref rest @ ..] = bytes else { return };
-    out.push('{');
-    for (part, dash) in
-        [(&[d, c, b, a][..], "-"), (&[f, e], "-"), (&[h, g], "-"), (&[i, j], "-"), (rest, "}")]
-    {
-        write_hex(part, b"0123456789abcdef", out);
-        out.push_str(dash);
+    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes else { return };
+    let digits = hex([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p], b"0123456789abcdef");
+    let digits = std::str::from_utf8(digits.as_flattened()).unwrap_or_default();
+    let mut before = '{';
+    for part in [0..8, 8..12, 12..16, 16..20, 20..32] {
+        out.push(before);
+        out.push_str(digits.get(part).unwrap_or_default());
+        before = '-';
     }
+    out.push('}');
 }
 
 fn write_hex(bytes: &[u8], digits: &[u8; 16], out: &mut String) {
-    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().map_or('0', char::from);
-    out.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 0xF)]));
+    for part in bytes.chunks(16) {
+        let mut block = [0; 16];
+        block.iter_mut().zip(part).for_each(|(block, &byte)| *block = byte);
+        let pairs = hex(block, digits);
+        let pairs = pairs.get(..part.len()).unwrap_or_default();
+        out.push_str(std::str::from_utf8(pairs.as_flattened()).unwrap_or_default());
+    }
+}
+
+fn hex(bytes: [u8; 16], digits: &[u8; 16]) -> [[u8; 2]; 16] {
+    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    bytes.map(|byte| [digit(byte >> 4), digit(byte & 0xF)])
 }
 
 /// `S-R-A-S1-…` (MS-DTYP 2.4.2.1), the authority in decimal.
