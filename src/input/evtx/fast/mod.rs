@@ -82,7 +82,8 @@ impl FastReader {
             recovered: false,
         };
         let wanted = visitor.seen(&seen);
-        if !wanted && !(complete && visitor.glances()) {
+        let looked_at = wanted || (complete && visitor.glances());
+        if !looked_at {
             return Answer::Done;
         }
         if !complete {
