@@ -92,7 +92,9 @@ impl Part {
     pub fn take(&mut self) -> Option<Self> {
         self.missed |= self.due;
         self.close();
-        let part = std::mem::take(self);
+        let mut part = std::mem::take(self);
+        part.marks.shrink_to_fit();
+        part.starts.shrink_to_fit();
         (part.missed || !part.chunks.is_empty()).then_some(part)
     }
 }
