@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Ran, at, corpus, evql, json_lines, samples, tree};
+use common::{ALLOW, Ran, at, corpus, evql, json_lines, samples, tree};
 use serde_json::{Value, json};
 
 /// Runs evql with words and paths.
@@ -131,15 +131,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.sort();
     entries
 }
-
-const ALLOW: &str = r#"
-[[allow]]
-id = "installer"
-reason = "known"
-author = "anna"
-expires = 2999-01-01
-when = 'process where process.name : "msiexec.exe"'
-"#;
 
 #[test]
 fn runs_over_parts_are_the_run_over_all() {

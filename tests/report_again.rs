@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Ran, corpus, evql, samples, tree};
+use common::{ALLOW, Ran, corpus, evql, samples, tree};
 use serde_json::{Value, json};
 
 /// Runs evql with words and paths.
@@ -76,14 +76,8 @@ fn assert_same(one: &Path, other: &Path) {
     assert_eq!(before, after);
 }
 
-/// An allow-list that sets aside what msiexec.exe did, and one entry that has expired.
-const ALLOW: &str = r#"
-[[allow]]
-id = "installer"
-reason = "known"
-author = "anna"
-expires = 2999-01-01
-when = 'process where process.name : "msiexec.exe"'
+/// An entry of an allow-list that has expired.
+const EXPIRED: &str = r#"
 [[allow]]
 id = "old"
 reason = "known"
@@ -96,7 +90,7 @@ when = 'process where true'
 fn the_samples_again_are_the_same_bytes() {
     let temp = tempfile::tempdir().expect("a folder");
     let allow = temp.path().join("known.toml");
-    fs::write(&allow, ALLOW).expect("written");
+    fs::write(&allow, [ALLOW, EXPIRED].concat()).expect("written");
     let case =
         ["--case", "IR-7", "--examiner", "A. \u{202e}<b>", "--evidence-id", "1", "--tlp", "amber+strict"];
     let options = [&case[..], &["--allow", allow.to_str().expect("UTF-8")]].concat();

@@ -7,12 +7,10 @@ use crate::input::Seen;
 use crate::sysmon::{Event, Facts, LazyEvent};
 
 use super::lookup::{Key, Lookup};
-use super::traces::{Start, Traces};
+use super::traces::{STARTS, Start, Traces};
 use crate::scan::again::Extents;
 use crate::scan::pass::{At, Look, Worker};
 
-/// Process starts that are kept account of, at most: some 250 MB.
-const STARTS: usize = 6_000_000;
 /// Addresses that DNS answers are looked through for, at most.
 const ADDRESSES: usize = 100_000;
 /// Steps from a process to its farthest ancestor, at most: a log can claim a circle.

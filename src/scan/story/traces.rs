@@ -9,8 +9,8 @@ use super::lookup::{Key, Keys};
 
 /// Marks that are kept, at most (64 MB): the sources beyond are read again as a whole.
 const MARKS: usize = 16 << 20;
-/// Process starts that are kept, at most: some 150 MB.
-const STARTS: usize = 6_000_000;
+/// Process starts that are kept account of, at most: some 150 MB as traces, some 250 MB when it is looked up who started whom.
+pub const STARTS: usize = 6_000_000;
 
 /// What a chunk tells of, cut to four bytes: of two things with one mark, both are read.
 type Mark = u32;
