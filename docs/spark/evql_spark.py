@@ -273,12 +273,14 @@ def conclude(passed, chosen, folder):
 
 def place(made, output):
     """Puts what was made where it belongs. What was there is kept until then."""
+    old = made / "old"
     if output.exists():
-        output.rename(made / "old")
+        output.rename(old)
     try:
         (made / "new").rename(output)
     except OSError:
-        (made / "old").rename(output)
+        if old.exists():
+            old.rename(output)
         raise
 
 
