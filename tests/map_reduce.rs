@@ -87,7 +87,7 @@ fn rule_set() -> RuleSet {
 /// Logs of some hosts, one of them a second time, an export of another whose times end at the millisecond, and an archive of a third; samples besides.
 fn evidence(folder: &Path) -> Vec<PathBuf> {
     let logs = folder.join("logs");
-    let asked = ["--events", "500", "--hosts", "3", "--attacks", "4", "-q", "-o"];
+    let asked = ["--events", "200", "--hosts", "3", "--attacks", "4", "-q", "-o"];
     evql(["synth"].into_iter().chain(asked).map(Path::new).chain([logs.as_path()])).expect(0);
     let own = |host: usize| logs.join(format!("host000{host}.corp.example"));
     let log = |host: usize| {
@@ -258,9 +258,13 @@ fn hits_that_are_set_aside_give_what_a_scan_gives() {
     let sources = walk(&evidence(folder.path()), WalkOptions::default()).sources;
     let rules = rule_set();
     let calm = AtomicBool::new(false);
-    for (clock, bounds) in [(Clock::Created, &[1_000, 50_000, 1 << 30][..]), (Clock::Utc, &[0])] {
-        let options =
-            ScanOptions { clock, pass: pass_options(None), near_misses: false, stories: bounds != [0] };
+    for (clock, bounds) in [(Clock::Created, &[100_000, 1 << 30][..]), (Clock::Utc, &[100_000])] {
+        let options = ScanOptions {
+            clock,
+            pass: pass_options(None),
+            near_misses: false,
+            stories: clock == Clock::Created,
+        };
         let expected = scan(&sources, Vec::new(), &rules, &options, &Unobserved, &calm).expect("a scan");
         assert_eq!(expected.findings.iter().any(|finding| finding.story.is_ok()), options.stories);
         for memory in bounds.iter().copied() {
@@ -269,17 +273,20 @@ fn hits_that_are_set_aside_give_what_a_scan_gives() {
                 scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &calm)
                     .expect("a scan");
             assert_eq!(spilled == 0, memory == 1 << 30);
-            assert_eq!(jsonl(&outcome), jsonl(&expected), "{memory} bytes");
             assert!(outcome == expected, "{memory} bytes");
         }
-        // Interrupted, what was read until then is what counts in both.
+        // Interrupted, what was read until then is what counts in both, whichever source that was.
         let raised = AtomicBool::new(true);
-        let aside = Aside { memory: 1_000, folder: folder.path().to_path_buf() };
-        let expected = scan(&sources, Vec::new(), &rules, &options, &Unobserved, &raised).expect("a scan");
-        let (outcome, _) =
-            scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &raised).expect("a scan");
-        assert!(expected.interrupted && !expected.findings.is_empty());
-        assert!(outcome == expected);
+        let aside = Aside { memory: 100_000, folder: folder.path().to_path_buf() };
+        for first in (0..sources.len()).step_by(6) {
+            let rest = &sources[first..];
+            let expected = scan(rest, Vec::new(), &rules, &options, &Unobserved, &raised).expect("a scan");
+            let (outcome, _) =
+                scan_aside(rest, Vec::new(), &rules, &options, &aside, &Unobserved, &raised).expect("a scan");
+            assert!(expected.interrupted || first > 0);
+            assert!(!expected.findings.is_empty() || first > 0);
+            assert!(outcome == expected, "from {}", rest[0].name);
+        }
         let aside = Aside { memory: 1, folder: folder.path().join("no such folder") };
         let failed = scan_aside(&sources, Vec::new(), &rules, &options, &aside, &Unobserved, &calm);
         assert!(failed.expect_err("no folder").to_string().contains("no such folder"));

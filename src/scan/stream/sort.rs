@@ -130,11 +130,10 @@ impl Spill {
         let left = piece.end - piece.at;
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(most);
         self.file.seek(SeekFrom::Start(piece.at))?;
-        let begin = into.len();
-        into.resize(begin + count, 0);
-        self.file.read_exact(into.get_mut(begin..).unwrap_or_default())?;
-        piece.at += count as u64;
-        Ok(())
+        let read = (&self.file).take(count as u64).read_to_end(into)?;
+        piece.at += read as u64;
+        // What was written must be there.
+        if read == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 
