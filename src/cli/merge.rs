@@ -11,7 +11,7 @@ use evql::time::Timestamp;
 
 use super::args::MergeArgs;
 use super::output::{Output, case};
-use super::outputs::{exit, record};
+use super::outputs::{exit, program_sha256, record};
 use super::report::{said, whole};
 use super::terminal::{Terminal, fit};
 use super::{Answer, Exit};
@@ -64,6 +64,7 @@ pub fn run(args: &MergeArgs, terminal: Terminal) -> Answer {
         }
     ));
     let mut run = record(started, 1, exit, case);
+    run.executable_sha256 = output.names_program().then(program_sha256).flatten();
     run.merged = Some(Merged { runs: leaves, findings_in_several: in_several, doubts });
     output.write(&outcome, &run, terminal)?;
     Ok(exit)

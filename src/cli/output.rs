@@ -71,6 +71,11 @@ impl Output {
             .map_err(|error| Error::output(folder, error))
     }
 
+    /// Whether the outputs say which program made them: the page and the record of the run do.
+    pub fn names_program(&self) -> bool {
+        self.folder.is_some() || self.formats.contains(&Format::Html)
+    }
+
     /// Writes the outputs, then says on the terminal how it stands.
     ///
     /// # Errors

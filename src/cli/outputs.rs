@@ -49,17 +49,26 @@ impl<'a> Outputs<'a> {
             Exit::Success if self.args.exit_code && !outcome.findings.is_empty() => Exit::Findings,
             exit => exit,
         };
-        let run = record(self.started, threads, exit, case(&self.args.output.case));
+        let program = self.output.names_program().then(program_sha256).flatten();
+        let run = Run {
+            executable_sha256: program,
+            ..record(self.started, threads, exit, case(&self.args.output.case))
+        };
         self.output.write(&outcome, &run, terminal)?;
         Ok(exit)
     }
 }
 
-/// What the run was that began at `started`, now that it ends with `exit`.
+/// The SHA-256 of this program's file, lower-case hex, where it can be read.
+pub fn program_sha256() -> Option<String> {
+    std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok()
+}
+
+/// What the run was that began at `started`, now that it ends with `exit`; which program it was is not asked.
 pub fn record(started: Timestamp, threads: usize, exit: Exit, case: Case) -> Run {
     Run {
         version: env!("CARGO_PKG_VERSION").into(),
-        executable_sha256: std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok(),
+        executable_sha256: None,
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         arguments: arguments(),
         working_directory: working_directory(),

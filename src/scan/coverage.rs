@@ -7,7 +7,7 @@ use crate::input::Seen;
 use crate::sysmon::{self, schema::event_spec};
 use crate::time::Timestamp;
 
-use super::overlap::Runs;
+use super::overlap::RunsAtHand;
 
 /// Hosts that are kept apart: those first in the order of names, so that the same evidence keeps the same ones. A log can claim any number of hosts.
 const HOSTS: usize = 10_000;
@@ -22,7 +22,7 @@ pub struct Coverage {
     /// Per host.
     pub hosts: Hosts,
     /// Which records.
-    pub runs: Runs,
+    pub runs: RunsAtHand,
 }
 
 impl Coverage {

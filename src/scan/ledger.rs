@@ -123,7 +123,7 @@ impl Ledger {
         let account = self.open.entry(source.ordinal).or_default();
         account.filtered.add(filtered);
         account.tally.add(&coverage.tally);
-        account.runs.add(coverage.runs);
+        account.runs.add(coverage.runs.finish());
         account.damages.add(damages);
         account.holding.add(&coverage.hosts);
         self.hosts.add(coverage.hosts);

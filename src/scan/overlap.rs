@@ -128,18 +128,57 @@ impl From<PlainRuns> for Runs {
     }
 }
 
-impl Runs {
+/// Gathers runs from records in order: the last one is kept at hand, because the next record mostly continues it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunsAtHand {
+    runs: Runs,
+    last: Option<(String, String, Run)>,
+}
+
+impl RunsAtHand {
     /// Notes a Sysmon record. Recovered ones count on neither side: what is left of a log in its slack is not what the log holds.
     pub fn see(&mut self, seen: &Seen<'_>) {
         if seen.recovered {
             return;
         }
-        let run = seen.record_id.zip(seen.time_created);
-        let run = run.map(|(id, time)| Run::new(id, time.truncated_to_millis()));
-        self.incomplete |= run.is_none();
-        self.extend(seen.computer, seen.channel, run);
+        let Some((id, time)) = seen.record_id.zip(seen.time_created) else {
+            self.put_away();
+            self.runs.incomplete = true;
+            return self.runs.extend(seen.computer, seen.channel, None);
+        };
+        let next = Run::new(id, time.truncated_to_millis());
+        if self.runs.count.saturating_add(2) >= RUNS_PER_SOURCE {
+            // Which record is the first too many does not depend on what is at hand.
+            self.put_away();
+            return self.runs.extend(seen.computer, seen.channel, Some(next));
+        }
+        match &mut self.last {
+            Some((host, channel, last))
+                if host == seen.computer && channel == seen.channel && last.is_followed_by(&next) =>
+            {
+                last.append(next);
+            }
+            _ => {
+                self.put_away();
+                self.last = Some((seen.computer.to_owned(), seen.channel.to_owned(), next));
+            }
+        }
     }
 
+    fn put_away(&mut self) {
+        if let Some((host, channel, run)) = self.last.take() {
+            self.runs.extend(&host, &channel, Some(run));
+        }
+    }
+
+    /// All of them.
+    pub fn finish(mut self) -> Runs {
+        self.put_away();
+        self.runs
+    }
+}
+
+impl Runs {
     /// Adds what follows in the same source.
     pub fn add(&mut self, other: Self) {
         self.incomplete |= other.incomplete;
@@ -321,7 +360,7 @@ mod tests {
 
     /// The log of one host: record `id` is written `id` seconds after `begin`.
     fn runs(ids: impl IntoIterator<Item = u64>, begin: i64) -> Runs {
-        let mut runs = Runs::default();
+        let mut runs = RunsAtHand::default();
         for id in ids {
             runs.see(&Seen {
                 provider: crate::sysmon::PROVIDER,
@@ -334,7 +373,7 @@ mod tests {
                 recovered: false,
             });
         }
-        runs
+        runs.finish()
     }
 
     /// Relation, records in a newer source and records in older ones only, per source.

@@ -38,6 +38,11 @@ pub enum KeyValue {
 /// Every key under which `record` takes part: the product of the values of the key fields, each combination once, at most [`MAX_KEYS_PER_EVENT`]. Empty when
 /// a mandatory key has no value.
 pub fn join_keys(keys: &[KeyField], record: &dyn Record) -> Vec<JoinKey> {
+    if let [key] = keys {
+        // What most sequences have.
+        let values = values_of(key, record).into_iter().take(MAX_KEYS_PER_EVENT);
+        return values.map(|value| JoinKey(vec![value])).collect();
+    }
     let mut result = vec![JoinKey::default()];
     for key in keys {
         let values = values_of(key, record);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::common::{Common, well_known_sid};
 use super::derive::{self, Joint, Part, cow, string};
 use super::fields::field_of;
+use super::guid::Guid;
 use super::options::Options;
 use super::plan::{Cell, FieldSupply, Plan};
 use crate::eql::{FieldId, Record, Scalar, Type, Value};
@@ -46,6 +47,21 @@ pub trait Facts: Record {
     /// The data called `name` in the event's table; `None` when it is absent or a placeholder.
     fn named(&self, name: &str) -> Option<&str> {
         self.text(self.plan().spec.fields.iter().position(|field| field.name == name)?)
+    }
+
+    /// The GUID at `slot` of the event's table; `None` when it is absent or a placeholder.
+    fn guid(&self, slot: usize) -> Option<Guid<'_>> {
+        self.text(slot).map(Guid::of)
+    }
+
+    /// The process that did what the event tells, if it names one.
+    fn process_guid(&self) -> Option<Guid<'_>> {
+        self.guid(self.plan().process?)
+    }
+
+    /// The process that started it, if the event names one.
+    fn parent_guid(&self) -> Option<Guid<'_>> {
+        self.guid(self.plan().parent?)
     }
 
     /// EventData/UtcTime, if it is there and can be read.

@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use super::check;
 use super::event::{PROVIDER, SLOTS, is_placeholder, normalise_guid};
 use super::facts::{self, Facts};
+use super::guid::Guid;
 use super::options::Options;
 use super::plan::{Plan, plan};
 use super::schema::{DataField, InType, Part};
@@ -196,6 +197,14 @@ impl Facts for LazyEvent<'_> {
     fn text(&self, slot: usize) -> Option<&str> {
         let place = self.layout.places.get(slot).filter(|place| **place != NOWHERE)?;
         self.at(usize::from(*place))
+    }
+
+    fn guid(&self, slot: usize) -> Option<Guid<'_>> {
+        let place = usize::from(*self.layout.places.get(slot).filter(|place| **place != NOWHERE)?);
+        match self.record.guid(place) {
+            Some(bytes) => Guid::of_bytes(bytes),
+            None => self.at(place).map(Guid::of),
+        }
     }
 
     fn has_others(&self) -> bool {

@@ -52,6 +52,10 @@ pub struct FieldSupply {
 pub struct Plan {
     /// The event's rows.
     pub(super) spec: &'static EventSpec,
+    /// The row that names the process which did what the event tells.
+    pub(super) process: Option<usize>,
+    /// The row that names the process which started it.
+    pub(super) parent: Option<usize>,
     /// The fields it supplies, by path.
     supplied: Vec<FieldSupply>,
     /// For each field its place in `supplied`, or [`NOWHERE`].
@@ -59,6 +63,9 @@ pub struct Plan {
 }
 
 const NOWHERE: u16 = u16::MAX;
+/// Whose GUID it is that did something; Sysmon's events 8 and 10 spell it each in their own way.
+const PROCESS: [&str; 3] = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
+const PARENT: &str = "ParentProcessGuid";
 
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| events().iter().map(Plan::new).collect());
 static UNKNOWN: LazyLock<Plan> = LazyLock::new(|| Plan::new(&UNKNOWN_EVENT));
@@ -136,7 +143,8 @@ impl Plan {
             }
         }
         let places = places(&supplied);
-        Self { spec, supplied, places }
+        let row = |names: &[&str]| spec.fields.iter().position(|field| names.contains(&field.name));
+        Self { spec, process: row(&PROCESS), parent: row(&[PARENT]), supplied, places }
     }
 }
 

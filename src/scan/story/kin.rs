@@ -59,10 +59,11 @@ impl Worker for KinPicker<'_> {
 impl KinPicker<'_> {
     fn sign(&self, event: &impl Facts, at: At<'_>) -> Option<Sign> {
         let keys = self.lookup.keys();
-        let process = keys.process(event)?;
+        let host = keys.host(event.computer());
+        let process = keys.process_on(host, event)?;
         if event.event_id() == 1 {
             let is_known = self.extents.of(&at.source.name).is_some();
-            return (!is_known).then(|| Sign::Start(at.place.source, (process, keys.parent(event))));
+            return (!is_known).then(|| Sign::Start(at.place.source, (process, keys.parent_on(host, event))));
         }
         let flagged = self.lookup.is_flagged(process);
         let host = self.lookup.host(event.computer()).filter(|_| flagged)?;

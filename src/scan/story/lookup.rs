@@ -1,17 +1,22 @@
 //! Which process an event is about, in eight bytes, and the addresses in it. It keeps no event.
 
 use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::quality::RandomState;
+
 use crate::eql::{FieldId, Scalar, Schema};
-use crate::sysmon::{Facts, SysmonSchema};
+use crate::sysmon::{Facts, Guid, SysmonSchema};
 
 use super::Flagged;
 
 /// A process of a host, hashed with a secret of this run: no log can make two of them one.
 pub type Key = u64;
+
+/// A host, hashed in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HostKey(u64);
 
 /// The keys of processes and addresses.
 #[derive(Debug, Clone)]
@@ -49,20 +54,27 @@ impl Keys {
             answers: field("dns.answers.data"),
             status: field("sysmon.dns.status"),
         };
-        Self { state: RandomState::new(), fields }
+        Self { state: RandomState::default(), fields }
+    }
+
+    /// The host that `computer` names.
+    pub fn host(&self, computer: &str) -> HostKey {
+        HostKey(self.state.hash_one(computer))
     }
 
     /// The process that did what `event` tells; `None` when it has no GUID.
     pub fn process(&self, event: &impl Facts) -> Option<Key> {
-        // Sysmon's events 8 and 10 spell it each in their own way.
-        let names = ["ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"];
-        let guid = names.into_iter().find_map(|name| event.named(name))?;
-        Some(self.key(event.computer(), guid))
+        self.process_on(self.host(event.computer()), event)
     }
 
-    /// The parent that a start tells of.
-    pub fn parent(&self, event: &impl Facts) -> Option<Key> {
-        Some(self.key(event.computer(), event.named("ParentProcessGuid")?))
+    /// The same, on the event's `host`.
+    pub fn process_on(&self, host: HostKey, event: &impl Facts) -> Option<Key> {
+        event.process_guid().map(|guid| self.key(host, guid))
+    }
+
+    /// The parent that a start on `host` tells of.
+    pub fn parent_on(&self, host: HostKey, event: &impl Facts) -> Option<Key> {
+        event.parent_guid().map(|guid| self.key(host, guid))
     }
 
     /// The addresses that a DNS query was answered with.
@@ -75,7 +87,7 @@ impl Keys {
         self.state.hash_one((computer, address))
     }
 
-    fn key(&self, host: &str, guid: &str) -> Key {
+    fn key(&self, host: HostKey, guid: Guid<'_>) -> Key {
         self.state.hash_one((host, guid))
     }
 }
@@ -86,7 +98,8 @@ impl<'a> Lookup<'a> {
         let mut hosts: Vec<&str> = flagged.iter().map(|process| process.host.as_str()).collect();
         hosts.sort_unstable();
         hosts.dedup();
-        let own: Vec<Key> = flagged.iter().map(|process| keys.key(&process.host, &process.guid)).collect();
+        let key = |process: &Flagged| keys.key(keys.host(&process.host), Guid::of(&process.guid));
+        let own: Vec<Key> = flagged.iter().map(key).collect();
         let known = own.iter().copied().collect();
         Self { hosts, flagged: own, known, keys }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::sysmon::Facts;
 
-use super::lookup::{Key, Keys};
+use super::lookup::{HostKey, Key, Keys};
 
 /// Marks that are kept, at most (64 MB): the sources beyond are read again as a whole.
 const MARKS: usize = 16 << 20;
@@ -43,6 +43,8 @@ pub struct Part {
     /// The last event that was due has not been shown.
     due: bool,
     missed: bool,
+    /// The computer of the last event, which the next one mostly shares.
+    last: Option<(String, HostKey)>,
 }
 
 impl Part {
@@ -62,18 +64,30 @@ impl Part {
             self.chunks.push((chunk, self.marks.len()));
         }
         let event_id = event.event_id();
-        if let Some(process) = keys.process(event) {
+        let host = self.host(event.computer(), keys);
+        if let Some(process) = keys.process_on(host, event) {
             self.marks.push(deed(process));
             if matches!(event_id, 1 | 5) {
                 self.marks.push(life(process));
             }
             if event_id == 1 {
-                self.starts.push((process, keys.parent(event)));
+                self.starts.push((process, keys.parent_on(host, event)));
             }
         }
         if event_id == 22 {
             let resolved = keys.resolved(event).into_iter();
             self.marks.extend(resolved.map(|address| cut(keys.address(event.computer(), address))));
+        }
+    }
+
+    fn host(&mut self, computer: &str, keys: &Keys) -> HostKey {
+        match &self.last {
+            Some((last, host)) if last == computer => *host,
+            _ => {
+                let host = keys.host(computer);
+                self.last = Some((computer.to_owned(), host));
+                host
+            }
         }
     }
 
@@ -92,7 +106,8 @@ impl Part {
     pub fn take(&mut self) -> Option<Self> {
         self.missed |= self.due;
         self.close();
-        let mut part = std::mem::take(self);
+        let last = self.last.take();
+        let mut part = std::mem::replace(self, Self { last, ..Self::default() });
         part.marks.shrink_to_fit();
         part.starts.shrink_to_fit();
         (part.missed || !part.chunks.is_empty()).then_some(part)
@@ -212,7 +227,7 @@ mod tests {
     fn part(marks: &[(u64, Mark)], starts: &[Start]) -> Part {
         let chunks = marks.iter().zip(1..).map(|((chunk, _), end)| (*chunk, end)).collect();
         let marks = marks.iter().map(|(_, mark)| *mark).collect();
-        Part { chunks, marks, starts: starts.to_vec(), due: false, missed: false }
+        Part { chunks, marks, starts: starts.to_vec(), ..Part::default() }
     }
 
     fn chunks(chunks: &[u64]) -> Extent {

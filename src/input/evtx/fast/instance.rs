@@ -7,7 +7,7 @@ use crate::input::bytes::{offset_at, slice_at, u32_at};
 use crate::input::layout::{Field, Place};
 
 use super::cache::{PlanCache, TEMPLATE_HEADER_SIZE};
-use super::plan::{Plan, Shape, Site, Step, Target};
+use super::plan::{Origin, Plan, Shape, Site, Step, Target};
 use super::value;
 
 /// Most values that an instance is read with; real ones have at most about 100.
@@ -69,24 +69,23 @@ pub(super) struct Instance {
     values: Range<usize>,
 }
 
+/// No instance.
+const NOTHING: u16 = u16::MAX;
+
 /// Where a value stands in the chunk, in few bytes: every record has dozens.
 #[derive(Debug, Clone, Copy)]
 struct Value {
     kind: u8,
-    /// The instance that it holds.
-    nested: Option<u16>,
+    /// The number of the instance that it holds, or [`NOTHING`].
+    nested: u16,
     start: u32,
     end: u32,
 }
 
 impl Value {
-    fn new(kind: u8, bytes: &Range<usize>) -> Option<Self> {
-        Some(Self {
-            kind,
-            nested: None,
-            start: bytes.start.try_into().ok()?,
-            end: bytes.end.try_into().ok()?,
-        })
+    /// Whether it is one that leaves out the elements that depend on it.
+    fn is_null(self) -> bool {
+        self.kind == value::NULL || self.kind == value::BINXML && self.start == self.end
     }
 
     fn range(self) -> Option<Range<usize>> {
@@ -139,14 +138,15 @@ impl Instances {
             let size = offset_at(chunk, at.checked_add(20)?)?;
             at = at.checked_add(TEMPLATE_HEADER_SIZE)?.checked_add(size)?;
         }
-        let values = self.find_values(chunk, at, stream.end)?;
+        let (values, special) = self.find_values(chunk, at, stream.end)?;
         let plan = self.plans.get(chunk, definition, top)?;
-        for (site, index) in values.clone().enumerate() {
+        for index in special..values.end {
             let value = *self.values.get(index)?;
-            if !matches!(value.kind, value::BINXML | value::STRING_ARRAY) {
+            if value::traits(value.kind) & value::SPECIAL == 0 {
                 continue;
             }
-            let site = plan.sites.get(site).copied().unwrap_or(Site::Unused);
+            let site = index.checked_sub(values.start).and_then(|site| plan.sites.get(site));
+            let site = site.copied().unwrap_or(Site::Unused);
             let nested = self.check(chunk, value, site, depth, complete)?;
             self.values.get_mut(index)?.nested = nested;
         }
@@ -159,30 +159,36 @@ impl Instances {
         self.instances.len().saturating_sub(1)
     }
 
-    /// Reads the descriptors at `at` and lays the values that follow them against `end`.
-    fn find_values(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<Range<usize>> {
+    /// Reads the descriptors at `at` and lays the values that follow them against `end`. Which values they are, and where the first special one stands.
+    fn find_values(&mut self, chunk: &[u8], at: usize, end: usize) -> Option<(Range<usize>, usize)> {
         let count = offset_at(chunk, at)?;
         if count > MAX_VALUES {
             return None;
         }
         let descriptors = slice_at(chunk, at.checked_add(4)?, count.checked_mul(4)?)?;
-        let mut at = at.checked_add(4)?.checked_add(descriptors.len())?;
+        // In 32 bits, which 512 values of 64 KiB do not exceed, nor does a chunk.
+        let mut at = u32::try_from(at.checked_add(4)?.checked_add(descriptors.len())?).ok()?;
         let first = self.values.len();
-        self.values.reserve(count);
-        for &[low, high, kind, _] in descriptors.as_chunks::<4>().0 {
-            let bytes = at..at.checked_add(usize::from(u16::from_le_bytes([low, high])))?;
-            if bytes.end > end || !value::is_usual(kind, chunk.get(bytes.clone())?) {
-                return None;
+        let mut special = usize::MAX;
+        let mut usual = true;
+        let descriptors = descriptors.as_chunks::<4>().0;
+        self.values.extend(descriptors.iter().enumerate().map(|(index, &[low, high, kind, _])| {
+            let (start, len) = (at, u16::from_le_bytes([low, high]));
+            at = start.saturating_add(u32::from(len));
+            let traits = value::traits(kind);
+            usual &= value::has_length(traits, len);
+            if traits & value::SPECIAL != 0 {
+                special = special.min(index);
             }
-            at = bytes.end;
-            self.values.push(Value::new(kind, &bytes)?);
-        }
-        // Nothing may follow but the end of the stream.
-        let ends = matches!(chunk.get(at..end)?, [] | [0, ..]);
-        ends.then_some(first..self.values.len())
+            Value { kind, nested: NOTHING, start, end: at }
+        }));
+        let special = special.saturating_add(first);
+        // The values follow each other, so none ends behind the last. Behind that nothing may stand but the end of the stream.
+        let rest = chunk.get(usize::try_from(at).ok()?..end)?;
+        (usual && matches!(rest, [] | [0, ..])).then_some((first..self.values.len(), special))
     }
 
-    /// Whether `value` may stand at `site`; the instance in it, if it holds one.
+    /// Whether `value` may stand at `site`; the number of the instance in it, or [`NOTHING`].
     fn check(
         &mut self,
         chunk: &[u8],
@@ -190,7 +196,7 @@ impl Instances {
         site: Site,
         depth: usize,
         complete: &mut bool,
-    ) -> Option<Option<u16>> {
+    ) -> Option<u16> {
         let bytes = value.range()?;
         match value.kind {
             value::BINXML if !bytes.is_empty() => {
@@ -201,18 +207,21 @@ impl Instances {
                 };
                 let depth = depth.checked_add(1).filter(|&depth| depth <= MAX_DEPTH)?;
                 let nested = self.stream(chunk, bytes, top, depth, complete)?;
-                u16::try_from(nested).ok().map(Some)
+                u16::try_from(nested).ok().filter(|nested| *nested != NOTHING)
+            }
+            value::SID | value::STRING_ARRAY if !value::is_usual(value.kind, chunk.get(bytes.clone())?) => {
+                None
             }
             // An array repeats the element that it stands in.
             value::STRING_ARRAY => match site {
-                Site::Unused => Some(None),
+                Site::Unused => Some(NOTHING),
                 Site::Data | Site::In(Place::EventData | Place::UserData | Place::UserElement) => {
                     *complete = false;
-                    Some(None)
+                    Some(NOTHING)
                 }
                 Site::Text | Site::In(_) => None,
             },
-            _ => Some(None),
+            _ => Some(NOTHING),
         }
     }
 
@@ -266,22 +275,23 @@ impl Instances {
         instance: &Instance,
         step: &'a Step,
     ) -> Option<Text<'a>> {
-        let value = |number| self.value(chunk, instance, number);
-        let left_out = step
-            .depends
-            .iter()
-            .any(|&number| value(number).is_some_and(|(kind, bytes)| value::is_null(kind, bytes)));
-        (!left_out).then(|| Text::of(&step.origin, value))
+        let values = self.values.get(instance.values.clone())?;
+        let value = |number: u16| values.get(usize::from(number)).copied();
+        if step.depends.iter().any(|&number| value(number).is_some_and(Value::is_null)) {
+            return None;
+        }
+        Some(match &step.origin {
+            Origin::Literal(text) => Text::Literal(text),
+            Origin::Substitution(number) => value(*number)
+                .and_then(|value| Some(Text::Value(value.kind, chunk.get(value.range()?)?)))
+                .unwrap_or(Text::Literal("")),
+        })
     }
 
     fn nested(&self, chunk: &[u8], instance: &Instance, step: &Step) -> Option<usize> {
-        let super::plan::Origin::Substitution(number) = step.origin else { return None };
+        let Origin::Substitution(number) = step.origin else { return None };
         self.text(chunk, instance, step)?;
-        self.values.get(instance.values.clone())?.get(usize::from(number))?.nested.map(usize::from)
-    }
-
-    fn value<'a>(&self, chunk: &'a [u8], instance: &Instance, number: u16) -> Option<(u8, &'a [u8])> {
         let value = self.values.get(instance.values.clone())?.get(usize::from(number))?;
-        Some((value.kind, chunk.get(value.range()?)?))
+        (value.nested != NOTHING).then(|| usize::from(value.nested))
     }
 }

@@ -15,7 +15,7 @@ use crate::input::visit::{Seen, Visitor};
 use crate::time::Timestamp;
 
 use instance::{Instances, Text};
-use plan::{Origin, Target};
+use plan::Target;
 
 pub use undecoded::{Held, Undecoded};
 
@@ -162,17 +162,5 @@ impl LastText {
             value::write_text(kind, bytes, &mut self.text);
         }
         &self.text
-    }
-}
-
-impl<'a> Text<'a> {
-    /// The text of an element that holds `origin`, whose substitutions are looked up by `value`.
-    fn of(origin: &'a Origin, value: impl FnOnce(u16) -> Option<(u8, &'a [u8])>) -> Self {
-        match origin {
-            Origin::Literal(text) => Self::Literal(text),
-            Origin::Substitution(number) => {
-                value(*number).map_or(Self::Literal(""), |(kind, bytes)| Self::Value(kind, bytes))
-            }
-        }
     }
 }

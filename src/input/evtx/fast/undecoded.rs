@@ -66,6 +66,14 @@ impl<'a> Undecoded<'a> {
         })
     }
 
+    /// The bytes of the GUID at `place` of its data, when it is held as such.
+    pub fn guid(&self, place: usize) -> Option<[u8; 16]> {
+        match self.value(place)? {
+            Text::Value(value::GUID, bytes) => bytes.try_into().ok(),
+            Text::Value(..) | Text::Literal(_) => None,
+        }
+    }
+
     /// Appends the value at `place` of its data to `out`, as a decoded record would have it.
     pub fn write(&self, place: usize, out: &mut String) {
         if let Some(text) = self.value(place) {

@@ -21,7 +21,7 @@ const BINARY: u8 = 0x0e;
 pub(super) const GUID: u8 = 0x0f;
 pub(super) const SIZE_T: u8 = 0x10;
 pub(super) const FILETIME: u8 = 0x11;
-const SID: u8 = 0x13;
+pub(super) const SID: u8 = 0x13;
 pub(super) const HEX_INT32: u8 = 0x14;
 pub(super) const HEX_INT64: u8 = 0x15;
 pub(super) const BINXML: u8 = 0x21;
@@ -34,25 +34,62 @@ pub(super) fn is_type(kind: u8) -> bool {
 
 /// Whether a value of type `kind` may consist of `bytes`. What may not is unusual, not always wrong.
 pub(super) fn is_usual(kind: u8, bytes: &[u8]) -> bool {
-    match kind {
-        NULL | BINARY | BINXML => true,
-        STRING => bytes.len().is_multiple_of(2),
-        INT8 | UINT8 => bytes.len() == 1,
-        INT16 | UINT16 => bytes.len() == 2,
-        INT32 | UINT32 | HEX_INT32 | BOOL => bytes.len() == 4,
-        INT64 | UINT64 | HEX_INT64 | FILETIME => bytes.len() == 8,
-        SIZE_T => matches!(bytes.len(), 4 | 8),
-        GUID => bytes.len() == 16,
-        SID => u8_at(bytes, 1)
-            .is_some_and(|count| bytes.len() == usize::from(count).saturating_mul(4).saturating_add(8)),
-        STRING_ARRAY => bytes.is_empty() || bytes.len().is_multiple_of(2) && bytes.ends_with(&[0, 0]),
-        _ => false,
-    }
+    u16::try_from(bytes.len()).is_ok_and(|len| may_have(kind, len))
+        && match kind {
+            SID => u8_at(bytes, 1)
+                .is_some_and(|count| bytes.len() == usize::from(count).saturating_mul(4).saturating_add(8)),
+            STRING_ARRAY => bytes.is_empty() || bytes.ends_with(&[0, 0]),
+            _ => true,
+        }
 }
 
-/// Whether a value is the one that leaves out the elements that depend on it.
-pub(super) fn is_null(kind: u8, bytes: &[u8]) -> bool {
-    kind == NULL || kind == BINXML && bytes.is_empty()
+/// Whether a value of type `kind` may be `len` bytes long. It is all that [`is_usual`] asks but of [`SPECIAL`] ones.
+fn may_have(kind: u8, len: u16) -> bool {
+    has_length(traits(kind), len)
+}
+
+/// What is known of all values of a type, as bits: of the lower 32 each stands for a length that they may have, and see [`SPECIAL`].
+#[inline(always)]
+pub(super) fn traits(kind: u8) -> u64 {
+    TRAITS.get(usize::from(kind)).copied().unwrap_or_default()
+}
+
+/// Whether a value with these traits may be `len` bytes long. From 30 bytes on only whether a length is even or odd counts.
+#[inline(always)]
+pub(super) fn has_length(traits: u64, len: u16) -> bool {
+    traits.wrapping_shr(u32::from(len.min(30 | len & 1))) & 1 == 1
+}
+
+/// The trait of values that are looked at before they are asked for: they hold an instance, or more texts than one, or count what they hold.
+pub(super) const SPECIAL: u64 = 1 << 32;
+
+static TRAITS: [u64; 256] = all_traits();
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "worked out by the compiler")]
+const fn all_traits() -> [u64; 256] {
+    const ANY: u64 = 0xFFFF_FFFF;
+    const EVEN: u64 = 0x5555_5555;
+    let mut traits = [0; 256];
+    let mut kind = 0;
+    while kind < traits.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "there are 256 types")]
+        let known = kind as u8;
+        traits[kind] = match known {
+            NULL | BINARY => ANY,
+            BINXML => ANY | SPECIAL,
+            STRING => EVEN,
+            STRING_ARRAY | SID => EVEN | SPECIAL,
+            INT8 | UINT8 => 1 << 1,
+            INT16 | UINT16 => 1 << 2,
+            INT32 | UINT32 | HEX_INT32 | BOOL => 1 << 4,
+            INT64 | UINT64 | HEX_INT64 | FILETIME => 1 << 8,
+            SIZE_T => 1 << 4 | 1 << 8,
+            GUID => 1 << 16,
+            _ => 0,
+        };
+        kind += 1;
+    }
+    traits
 }
 
 /// The value as a number, when it is an unsigned one.
@@ -272,8 +309,11 @@ mod tests {
     fn what_does_not_fit_its_type_is_unusual() {
         for (kind, len) in [
             (STRING, 3),
+            (STRING, 65_533),
             (UINT16, 4),
+            (UINT16, 34),
             (GUID, 15),
+            (GUID, 48),
             (SID, 11),
             (STRING_ARRAY, 3),
             (0x02, 4),
@@ -282,6 +322,11 @@ mod tests {
             (0xFF, 0),
         ] {
             assert!(!is_usual(kind, &vec![1; len]), "{kind:#x}");
+        }
+        for (kind, len) in
+            [(STRING, 0), (STRING, 65_534), (BINARY, 0), (BINARY, 31), (BINARY, 65_535), (SIZE_T, 8)]
+        {
+            assert!(is_usual(kind, &vec![1; len]), "{kind:#x} {len}");
         }
     }
 }
