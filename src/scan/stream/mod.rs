@@ -2,7 +2,10 @@
 //! scan does in one process is the same: picking, ordering, reducing. The format is documented in `docs/SCALING.md`.
 
 mod account;
+#[cfg(feature = "parquet")]
+mod arrow;
 mod aside;
+mod form;
 mod key;
 mod line;
 mod lines;
@@ -18,6 +21,8 @@ use crate::error::{Error, Result};
 use super::rule_set::RuleSet;
 use line::RuleName;
 
+#[cfg(feature = "parquet")]
+pub use arrow::ArrowWriter;
 pub use aside::{Aside, scan_aside};
 pub use line::SCHEMA as STREAM_SCHEMA;
 pub use map::{MapOptions, Mapped, map};
