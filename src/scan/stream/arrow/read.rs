@@ -1,7 +1,8 @@
 //! A stream of Arrow → the lines in it, to be read as a file is. It looks at no column but the two that make lines, and into none of
 //! these.
 //!
-//! The stream is anyone's: lengths are compared with what is there before arrow-ipc is asked, which panics over a buffer that reaches beyond its message.
+//! The stream is anyone's: lengths are compared with what is there before arrow-ipc is asked, which panics (60.1) over a buffer that reaches beyond its message, and
+//! over one of offsets that ends within an offset.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -11,8 +12,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::RecordBatchDecoder;
-use arrow_ipc::{Endianness, Message, MessageHeader, RecordBatch, root_as_message};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_ipc::{Endianness, Message, MessageHeader, MetadataVersion, RecordBatch, root_as_message};
+use arrow_schema::{DataType, Schema, SchemaRef, UnionMode};
 
 use super::{BEFORE_K, BEHIND_K, BODY, K};
 
@@ -206,12 +207,17 @@ fn decode(
 ) -> io::Result<[ArrayRef; 2]> {
     let damaged = || invalid("a batch of this Arrow stream is damaged");
     let batch = message.header_as_record_batch().ok_or_else(damaged)?;
+    if message.version() != MetadataVersion::V5 {
+        return Err(invalid(
+            "this Arrow stream was written by an Arrow before 1.0, of 2020: write it with a newer one",
+        ));
+    }
     if batch.compression().is_some() {
         return Err(invalid(
             "this Arrow stream is compressed: write it without, and compress the whole of it",
         ));
     }
-    if !lies_within(&batch, body.len()) {
+    if !lies_within(&batch, body.len(), &schema, two) {
         return Err(damaged());
     }
     let (none, version) = (HashMap::new(), message.version());
@@ -221,18 +227,60 @@ fn decode(
     <[ArrayRef; 2]>::try_from(decoded.columns().to_vec()).map_err(|_| damaged())
 }
 
-/// Whether everything that the batch says to be in its body of so many bytes can be.
-fn lies_within(batch: &RecordBatch<'_>, body: usize) -> bool {
-    let buffers = batch.buffers().into_iter().flatten().all(|buffer| {
+/// Whether everything that the batch says to be in its body of so many bytes can be, and the `two` columns are cut as their types are.
+fn lies_within(batch: &RecordBatch<'_>, body: usize, schema: &Schema, two: [usize; 2]) -> bool {
+    let Some(buffers) = batch.buffers() else { return false };
+    let within = buffers.iter().all(|buffer| {
         let end = buffer.offset().checked_add(buffer.length());
         buffer.offset() >= 0
             && buffer.length() >= 0
             && end.and_then(|end| usize::try_from(end).ok()).is_some_and(|end| end <= body)
     });
-    // A line takes four bytes of it at least.
+    // A text takes four bytes of it at least.
     let rows = usize::try_from(batch.length()).is_ok_and(|rows| rows <= body);
     let nodes = batch.nodes().into_iter().flatten().all(|node| node.length() >= 0 && node.null_count() >= 0);
-    buffers && rows && nodes
+    let cut = two.into_iter().all(|column| {
+        let views = &mut batch.variadicBufferCounts().into_iter().flatten();
+        let before: Option<usize> =
+            schema.fields().iter().take(column).map(|field| buffers_of(field.data_type(), views)).sum();
+        let width = match schema.field(column).data_type() {
+            DataType::Utf8 => 4,
+            DataType::LargeUtf8 => 8,
+            _ => 16,
+        };
+        // Behind the bits that say what is null: where texts begin, or what they begin with.
+        let number = before.filter(|before| before + 1 < buffers.len()).map(|before| before + 1);
+        number.is_some_and(|number| buffers.get(number).length() % width == 0)
+    });
+    within && rows && nodes && cut
+}
+
+/// How many buffers of a batch a column of this type has, as the format's version 5 has it; `views` are how many more each column of views has.
+fn buffers_of(kind: &DataType, views: &mut dyn Iterator<Item = i64>) -> Option<usize> {
+    let (own, inner): (usize, Vec<&DataType>) = match kind {
+        DataType::Null => (0, vec![]),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => (3, vec![]),
+        // More than a batch has are as wrong as a negative number of them.
+        DataType::Utf8View | DataType::BinaryView => {
+            (u16::try_from(views.next()?).ok()?.into(), vec![&DataType::Int8])
+        }
+        DataType::List(item) | DataType::LargeList(item) | DataType::Map(item, _) => {
+            (2, vec![item.data_type()])
+        }
+        DataType::ListView(item) | DataType::LargeListView(item) => (3, vec![item.data_type()]),
+        DataType::FixedSizeList(item, _) => (1, vec![item.data_type()]),
+        DataType::Struct(fields) => (1, fields.iter().map(|field| field.data_type()).collect()),
+        DataType::Union(fields, UnionMode::Sparse) => {
+            (1, fields.iter().map(|(_, field)| field.data_type()).collect())
+        }
+        DataType::Union(fields, UnionMode::Dense) => {
+            (2, fields.iter().map(|(_, field)| field.data_type()).collect())
+        }
+        DataType::RunEndEncoded(ends, values) => (0, vec![ends.data_type(), values.data_type()]),
+        _ => (2, vec![]),
+    };
+    let inner: Option<usize> = inner.into_iter().map(|kind| buffers_of(kind, views)).sum();
+    inner?.checked_add(own)
 }
 
 /// The text in `row` of a column of text, which is called `name`.
