@@ -191,6 +191,8 @@ mod with_arrow {
         };
         let jsonl = String::from_utf8(piped(&[])).expect("UTF-8");
         assert_eq!(lines(&rows(&piped(&["--records", "arrow"]))), jsonl);
+        let [one, three] = ["1", "3"].map(|threads| map_of(&[&log], &["--records", "arrow", "-j", threads]));
+        assert!(one == three, "-j 3 differs from -j 1");
         let refused = evql(["reduce", "--records", "arrow", "x"]).expect(3);
         assert!(refused.stderr.contains("--pass-on"), "{}", refused.stderr);
     }

@@ -5,7 +5,7 @@ Usage: arrow_check.py EVQL SAMPLES [CORPUS]   (EVQL built with the feature parqu
 
 * The columns are those of docs/SCALING.md; every row makes the line of the map in its other form, and every cell says what that line says.
 * Rows sorted by pyarrow, pandas and DuckDB, in batches of other sizes, with columns of other types of text, and in parts by `shard` whose reduces pass on: the findings are those of
-  `evql scan`, byte for byte, by both clocks.
+  `evql scan`, byte for byte.
 """
 
 import datetime
@@ -23,9 +23,7 @@ import pyarrow as pa
 RULES = {
     "none": 'sequence with maxspan=1h [process where event.type == "start"] [network where event.code == "3"] | tail 9',
     "process": 'sequence by process.entity_id [process where event.type == "start"] [network where true] | head 9',
-    "several": "sequence by related.ip, host.name [network where true] [network where true] | tail 9",
-    "number": "sequence by destination.port with maxspan=1h [network where true] [network where true] | tail 9",
-    "address": "sequence by destination.ip with maxspan=1h [network where true] [network where true] | head 9",
+    "several": "sequence by destination.port, related.ip with maxspan=1h [network where true] [network where true] | tail 9",
     "optional": "sequence by ?process.parent.entity_id, process.name [network where true] [process where true] | head 9",
     "event": 'process where event.type == "start" and process.parent.name : "explorer.exe" | tail 9',
 }
@@ -156,30 +154,25 @@ def in_parts(evql, table, parts):
     return pa.concat_tables(passed).sort_by("k")
 
 
-def judge(evql, title, evidence, clock):
+def judge(evql, title, evidence, clock, ways):
+    """Compares, and lets so many of the ways to sort prove themselves."""
     options = [*evidence, "--clock", clock]
     lines = evql.run("map", *options).decode().splitlines()
-    # Other threads, the same bytes.
     stream = evql.run("map", "--records", "arrow", *options)
-    check(stream == evql.run("map", "--records", "arrow", "-j", "1", *options), f"{title}: another number of threads, other bytes")
     table = read(stream)
     shards = compare_rows(table, lines)
     wanted = evql.run("scan", "--no-near-misses", "--no-stories", "--format", "jsonl", "-o", "-", *options)
     rules = {json.loads(line)["rule"]["id"] for line in wanted.splitlines()}
     check(rules >= RULES.keys(), f"{title}: rules that find nothing prove nothing: {RULES.keys() - rules}")
-    ordered = table.sort_by("k")
-    frame = table.to_pandas().sort_values("k")
     forms = {
-        "pyarrow, 7 rows a batch": written(ordered, 7),
-        "pyarrow, one batch": written(ordered, table.num_rows),
-        "pandas": written(pa.Table.from_pandas(frame), 1_000),
-        "DuckDB": written(duckdb_sorted(table), 1_000),
-        "other types": written(other_types(ordered), 100),
-        "everything twice": written(pa.concat_tables([table, table]).sort_by("k"), 333),
-        "3 parts": written(in_parts(evql, table, 3), 20),
+        "3 parts": lambda: written(in_parts(evql, table, 3), 20),
+        "pandas": lambda: written(pa.Table.from_pandas(table.to_pandas().sort_values("k")), 1_000),
+        "DuckDB": lambda: written(duckdb_sorted(table), 1_000),
+        "pyarrow, small batches": lambda: written(table.sort_by("k"), 7),
+        "other types, everything twice": lambda: written(other_types(pa.concat_tables([table, table]).sort_by("k")), 1_000),
     }
-    for form, own in forms.items():
-        check(evql.reduce(own) == wanted, f"{title}, clock {clock}, {form}: other findings than a scan's")
+    for form in list(forms)[:ways]:
+        check(evql.reduce(forms[form]()) == wanted, f"{title}, clock {clock}, {form}: other findings than a scan's")
     found, size = len(wanted.splitlines()), sum(len(line) + 1 for line in lines)
     print(f"{title}, clock {clock}: {len(lines)} rows, {len(shards)} shards, {found} findings; {len(stream)} bytes, {size} as lines")
 
@@ -191,10 +184,9 @@ def main():
             rule = f'[rule]\nname = "{name}"\nrule_id = "{name}"\ntype = "eql"\nquery = \'\'\'\n{query}\n\'\'\'\n'
             pathlib.Path(folder, f"{name}.toml").write_text(rule)
         evql = Evql(os.path.abspath(program), folder)
-        for clock in ("created", "utc"):
-            judge(evql, "samples", [samples], clock)
+        judge(evql, "samples", [samples], "created", 5)
         for path in filter(os.path.isdir, corpus):
-            judge(evql, "public logs", [os.path.join(path, "evtx")], "created")
+            judge(evql, "public logs", [os.path.join(path, "evtx")], "utc", 2)
 
 
 main()
