@@ -62,6 +62,11 @@ mod with_arrow {
     use super::common::corpus;
     use super::*;
 
+    /// Sort key and body.
+    type Row = (String, String);
+    /// A column of text of some type.
+    type Column = fn(Vec<Option<&str>>) -> ArrayRef;
+
     #[track_caller]
     fn map_of(paths: &[&Path], more: &[&str]) -> Vec<u8> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -76,7 +81,7 @@ mod with_arrow {
     }
 
     /// Sort keys and bodies of all rows.
-    fn rows(stream: &[u8]) -> Vec<(String, String)> {
+    fn rows(stream: &[u8]) -> Vec<Row> {
         let of = |batch: RecordBatch| {
             let column = |name| batch.column_by_name(name).expect("a column").as_string::<i32>().clone();
             let (k, body) = (column("k"), column("body"));
@@ -85,7 +90,7 @@ mod with_arrow {
         batches(stream).into_iter().flat_map(of).collect()
     }
 
-    fn lines(rows: &[(String, String)]) -> String {
+    fn lines(rows: &[Row]) -> String {
         rows.iter().map(|(k, body)| format!("{{\"k\":\"{k}\",{}\n", &body[1..])).collect()
     }
 
@@ -101,12 +106,8 @@ mod with_arrow {
     }
 
     /// A stream of nothing but what a reduce needs, in batches of so many rows, each column of its type.
-    fn written(
-        rows: &[(String, String)],
-        batch: usize,
-        column: fn(Vec<Option<&str>>) -> ArrayRef,
-    ) -> Vec<u8> {
-        let of = |rows: &[(String, String)]| {
+    fn written(rows: &[Row], batch: usize, column: Column) -> Vec<u8> {
+        let of = |rows: &[Row]| {
             let bodies = column(rows.iter().map(|(_, body)| Some(body.as_str())).collect());
             let keys = column(rows.iter().map(|(k, _)| Some(k.as_str())).collect());
             RecordBatch::try_from_iter([("body", bodies), ("k", keys)]).expect("a batch")
@@ -114,7 +115,7 @@ mod with_arrow {
         stream_of(rows.chunks(batch).map(of).collect())
     }
 
-    fn sorted(mut rows: Vec<(String, String)>) -> Vec<(String, String)> {
+    fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
         rows.sort();
         rows
     }
@@ -156,8 +157,7 @@ mod with_arrow {
             let path = folder.path().join("stream");
             fs::write(&path, &expected).expect("written");
             let of_part = evql(passed.iter().map(Path::new).chain([path.as_path()])).expect(0).stdout;
-            let kinds: [(usize, fn(Vec<Option<&str>>) -> ArrayRef); 3] =
-                [(1, texts), (50, large), (100_000, views)];
+            let kinds: [(usize, Column); 3] = [(1, texts), (50, large), (100_000, views)];
             for (size, column) in kinds {
                 let stream = written(&all, size, column);
                 assert_eq!(reduce_of(&stream, &[]).expect(2).stdout, of_lines, "batches of {size}");
@@ -270,7 +270,7 @@ mod with_arrow {
         let hit = own.iter().position(|(k, _)| k.starts_with("1-")).expect("a hit");
         let good = written(&own, 4, texts);
         assert_eq!(refusal(&good, &rules), None);
-        let with = |change: &dyn Fn(&mut Vec<(String, String)>)| {
+        let with = |change: &dyn Fn(&mut Vec<Row>)| {
             let mut rows = own.clone();
             change(&mut rows);
             written(&rows, 4, texts)

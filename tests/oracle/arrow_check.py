@@ -3,7 +3,7 @@
 
 Usage: arrow_check.py EVQL SAMPLES [CORPUS]   (EVQL built with the feature parquet; pip install pyarrow pandas duckdb)
 
-* The columns are those of docs/SCALING.md; every row makes the line of the map in its other form, and every cell says what that line says.
+* The columns are those of docs/OUTPUTS.md; every row makes the line of the map in its other form, and every cell says what that line says.
 * Rows sorted by pyarrow, pandas and DuckDB, in batches of other sizes, with columns of other types of text, and in parts by `shard` whose reduces pass on: the findings are those of
   `evql scan`, byte for byte.
 """

@@ -1,5 +1,6 @@
 //! A scan in two halves, for any number of machines: a map turns evidence into lines, a sort brings the lines together, a reduce makes findings of them. What a
 //! scan does in one process is the same: picking, ordering, reducing. The format is documented in `docs/SCALING.md`.
+//! Lines are one form of it, rows of Arrow (`arrow`) the other.
 
 mod account;
 #[cfg(feature = "parquet")]

@@ -22,7 +22,7 @@ use super::{BEFORE_K, BEHIND_K, BODY, K};
 /// Times are UTC.
 const UTC: &str = "UTC";
 
-/// The columns, in their order; `docs/SCALING.md` says what each is for. None is of an unsigned type: Spark has none.
+/// The columns, in their order; `docs/OUTPUTS.md` says what each is for. None is of an unsigned type: Spark has none.
 pub fn schema() -> SchemaRef {
     let list = |item, nullable| DataType::List(Arc::new(Field::new_list_field(item, nullable)));
     let columns = [
