@@ -302,6 +302,7 @@ mod with_arrow {
             (with(&|rows| rows[hit].0.clear()), hit + 1, "does not begin with a sort key"),
             (with(&|rows| rows[hit].1.truncate(40)), hit + 1, "EOF"),
             (with(&|rows| rows[hit].1.clear()), hit + 1, "no JSON object"),
+            (with(&|rows| rows[hit].1 = "x".repeat(64 << 20)), hit + 1, "longer than 64 MiB"),
             (with(&|rows| rows[hit].1.push('\n')), hit + 1, "line break"),
             (null("k"), hit + 1, "`k` is null"),
             (null("body"), hit + 1, "`body` is null"),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use evql::error::Result;
+use evql::error::{Error, Result};
 
 use super::args::RecordsForm;
 use super::export::Target;
@@ -10,16 +10,14 @@ use super::export::Target;
 /// That this build writes the `form`.
 ///
 /// # Errors
-/// [`Usage`](evql::error::Error::Usage) when it does not.
+/// [`Error::Usage`] when it does not.
 pub fn check(form: RecordsForm) -> Result<()> {
-    #[cfg(not(feature = "parquet"))]
-    if form == RecordsForm::Arrow {
-        return Err(evql::error::Error::Usage(
+    if cfg!(not(feature = "parquet")) && form == RecordsForm::Arrow {
+        return Err(Error::Usage(
             "this evql was built without Arrow; build one that has it: cargo install --path . --features parquet"
                 .to_owned(),
         ));
     }
-    let _ = form;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use super::key::HITS;
 
 /// Bytes of a line, at most: more than an event of any log has.
-const LONGEST: u64 = 64 << 20;
+pub const LONGEST: u64 = 64 << 20;
 /// What every line begins with.
 const BEGINNING: &[u8] = b"{\"k\":\"";
 

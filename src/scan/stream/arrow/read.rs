@@ -15,6 +15,8 @@ use arrow_ipc::reader::RecordBatchDecoder;
 use arrow_ipc::{Endianness, Message, MessageHeader, MetadataVersion, RecordBatch, root_as_message};
 use arrow_schema::{DataType, Schema, SchemaRef, UnionMode};
 
+use crate::scan::stream::lines::LONGEST;
+
 use super::{BEFORE_K, BEHIND_K, BODY, K};
 
 /// What a message begins with.
@@ -53,6 +55,9 @@ impl<'a> ArrowLines<'a> {
                 continue;
             };
             let (k, body) = (text(k, self.next, K)?, text(body, self.next, BODY)?);
+            if (k.len() + body.len()) as u64 >= LONGEST {
+                return Err(invalid("this row is longer than 64 MiB, so it is none of a stream"));
+            }
             let rest = body.strip_prefix(b"{").ok_or_else(|| {
                 invalid(format!(
                     "its column `{BODY}` holds no JSON object in this row, as `evql map` writes it"

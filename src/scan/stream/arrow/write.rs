@@ -6,6 +6,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::error::{Error, Result};
+use crate::scan::stream::lines::LONGEST;
 
 use super::row::{Rows, schema};
 
@@ -13,8 +14,6 @@ use super::row::{Rows, schema};
 const BATCH_ROWS: usize = 16_384;
 /// Bytes of lines of a batch, at most, unless it is one line. More than one longest line in all, so a column's offsets of 32 bits suffice.
 const BATCH_BYTES: usize = 8 << 20;
-/// Bytes of a line, at most: what a reduce takes.
-const LONGEST: usize = 64 << 20;
 
 /// Takes lines and writes rows. What it was given is whole when [`finish`](Self::finish) has been called, and says so.
 pub struct ArrowWriter<'a> {
@@ -58,8 +57,8 @@ impl<'a> ArrowWriter<'a> {
     }
 
     fn row(&mut self, line: &[u8]) -> io::Result<()> {
-        if line.len() > LONGEST {
-            return Err(invalid("a line of the stream is longer than 64 MiB"));
+        if line.len() as u64 >= LONGEST {
+            return Err(invalid("a line of the stream is longer than 64 MiB, so no reduce would take it"));
         }
         if self.count == BATCH_ROWS || self.bytes + line.len() > BATCH_BYTES {
             self.write_batch()?;
