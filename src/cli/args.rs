@@ -279,7 +279,7 @@ pub struct ScanArgs {
 
 const MAP_REDUCE: &str = "A scan in three steps, the first on as many machines as there are:
   evql map PATH... > part     each machine its own evidence
-  LC_ALL=C sort part...       by bytes
+  LC_ALL=C sort part...       by bytes; rows of Arrow by the bytes of `k`
   evql reduce                 of all of it
 
 A file that cannot be read is a line of the stream, not an exit code.";
@@ -301,6 +301,9 @@ pub struct MapArgs {
     /// Which clock orders events and measures spans; the same for all maps.
     #[arg(long, value_enum, default_value_t = ClockChoice::Created, value_name = "CLOCK")]
     pub clock: ClockChoice,
+    /// The form of the stream.
+    #[arg(long, value_enum, default_value_t = RecordsForm::Jsonl, value_name = "FORM")]
+    pub records: RecordsForm,
     /// The file to write, or `-` for standard output.
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     pub output: PathBuf,
@@ -312,16 +315,27 @@ pub struct MapArgs {
     pub no_hash: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordsForm {
+    /// JSON objects, one to a line, for sort(1) and anything that sorts lines.
+    Jsonl,
+    /// The same as rows of an Arrow stream, for what sorts columns: Spark, pandas, DuckDB (in builds with the feature `parquet`).
+    Arrow,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = MAP_REDUCE)]
 pub struct ReduceArgs {
-    /// The sorted stream: a file, or `-` for standard input.
+    /// The sorted stream, lines or rows of Arrow, which are told apart by how it begins: a file, or `-` for standard input.
     #[arg(default_value = "-", value_name = "FILE")]
     pub stream: PathBuf,
     /// The stream is one of several parts that keep the lines of a rule and join key together: make no findings, but write to FILE, or to `-`, standard output,
     /// the lines from which one more reduce makes those of all parts. They are sorted as they were.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["allow", "output", "format", "exit_code", "json"])]
     pub pass_on: Option<PathBuf>,
+    /// The form of what is passed on, whatever the stream's is.
+    #[arg(long, value_enum, default_value_t = RecordsForm::Jsonl, value_name = "FORM", requires = "pass_on")]
+    pub records: RecordsForm,
     /// The rules, which are those of the maps.
     #[command(flatten)]
     pub rules: RuleArgs,

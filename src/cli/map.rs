@@ -1,4 +1,4 @@
-//! `evql map`: the hits of rules over evidence as lines that are to be sorted. A file that cannot be read is a line, not an exit code.
+//! `evql map`: the hits of rules over evidence as lines or rows that are to be sorted. A file that cannot be read is a line, not an exit code.
 
 use evql::error::{Error, Result};
 use evql::input::{ChunkRange, Source};
@@ -6,6 +6,7 @@ use evql::scan::stream::{MapOptions, map};
 
 use super::args::MapArgs;
 use super::export::Target;
+use super::records;
 use super::rules::load;
 use super::setup::{Evidence, clock, interrupt};
 use super::terminal::Terminal;
@@ -13,6 +14,7 @@ use super::{Answer, Exit};
 
 /// Runs `evql map`.
 pub fn run(args: &MapArgs, terminal: Terminal) -> Answer {
+    records::check(args.records)?;
     let target = Target::of(&args.output, args.force)?;
     let mut evidence = Evidence::gather(&args.evidence, !args.no_hash)?;
     evidence.sources.extend(args.stdin_name.as_deref().map(Source::standard_input));
@@ -23,7 +25,7 @@ pub fn run(args: &MapArgs, terminal: Terminal) -> Answer {
     let progress = evidence.progress(terminal);
     let options = MapOptions { clock: clock(args.clock), pass: evidence.options.clone() };
     let damages = std::mem::take(&mut evidence.damages);
-    let mapped = target.write(|out| {
+    let mapped = records::write(&target, args.records, |out| {
         let mapped = map(&evidence.sources, damages, &rules, &options, &progress, &interrupt, out)?;
         // A stream that says that it was interrupted is whole.
         Ok((mapped, true))

@@ -17,6 +17,7 @@ mod merge;
 mod output;
 mod outputs;
 mod query;
+mod records;
 mod reduce;
 mod report;
 mod rules;

@@ -12,6 +12,7 @@ use evql::time::Timestamp;
 use super::args::ReduceArgs;
 use super::export::Target;
 use super::outputs::{Outputs, exit};
+use super::records;
 use super::rules::load;
 use super::setup::interrupt;
 use super::terminal::Terminal;
@@ -21,6 +22,7 @@ const BUFFER: usize = 1 << 18;
 
 /// Runs `evql reduce`.
 pub fn run(args: &ReduceArgs, terminal: Terminal) -> Answer {
+    records::check(args.records)?;
     let started = Timestamp::now();
     // How Sysmon was mapped is for the stream to say: no rule is asked of an event here.
     let rules = load(&args.rules, &sysmon::Options::default(), terminal)?;
@@ -28,7 +30,7 @@ pub fn run(args: &ReduceArgs, terminal: Terminal) -> Answer {
     if let Some(path) = &args.pass_on {
         let target = Target::of(path, args.report.output.force)?;
         let interrupt = interrupt();
-        let passed = target.write(|out| {
+        let passed = records::write(&target, args.records, |out| {
             let passed = pass_on(&mut *stream, &rules, &interrupt, out)?;
             let whole = !passed.interrupted;
             Ok((passed, whole))

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use super::key::HITS;
 
 /// Bytes of a line, at most: more than an event of any log has.
-const LONGEST: u64 = 64 << 20;
+pub const LONGEST: u64 = 64 << 20;
 /// What every line begins with.
 const BEGINNING: &[u8] = b"{\"k\":\"";
 
@@ -64,9 +64,7 @@ impl<'a> Lines<'a> {
             let mut text = Vec::new();
             self.number += 1;
             let mut limited = (&mut *self.input).take(LONGEST);
-            limited
-                .read_until(b'\n', &mut text)
-                .map_err(|error| wrong(self.number, &format!("the stream cannot be read on: {error}")))?;
+            limited.read_until(b'\n', &mut text).map_err(|error| unreadable(self.number, &error))?;
             if text.is_empty() {
                 return Ok(None);
             }
@@ -85,7 +83,7 @@ impl<'a> Lines<'a> {
             if key < self.last.as_slice() {
                 return Err(wrong(
                     self.number,
-                    "it belongs before the line above it: sort the stream by its bytes, as `LC_ALL=C sort` does",
+                    "it belongs before the line above it: sort the stream by its bytes, as `LC_ALL=C sort` does, or the rows of Arrow by the bytes of `k`",
                 ));
             }
             if key == self.last.as_slice() {
@@ -101,6 +99,11 @@ impl<'a> Lines<'a> {
 fn sort_key(text: &[u8]) -> Option<&[u8]> {
     let rest = text.strip_prefix(BEGINNING)?;
     rest.get(..rest.iter().position(|byte| *byte == b'"')?).filter(|key| !key.is_empty())
+}
+
+/// That the stream cannot be read from line `number` on.
+pub fn unreadable(number: u64, error: &std::io::Error) -> Error {
+    wrong(number, &format!("the stream cannot be read on: {error}"))
 }
 
 fn wrong(number: u64, reason: &str) -> Error {

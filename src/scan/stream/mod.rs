@@ -1,8 +1,12 @@
 //! A scan in two halves, for any number of machines: a map turns evidence into lines, a sort brings the lines together, a reduce makes findings of them. What a
 //! scan does in one process is the same: picking, ordering, reducing. The format is documented in `docs/SCALING.md`.
+//! Lines are one form of it, rows of Arrow (`arrow`) the other.
 
 mod account;
+#[cfg(feature = "parquet")]
+mod arrow;
 mod aside;
+mod form;
 mod key;
 mod line;
 mod lines;
@@ -18,6 +22,8 @@ use crate::error::{Error, Result};
 use super::rule_set::RuleSet;
 use line::RuleName;
 
+#[cfg(feature = "parquet")]
+pub use arrow::ArrowWriter;
 pub use aside::{Aside, scan_aside};
 pub use line::SCHEMA as STREAM_SCHEMA;
 pub use map::{MapOptions, Mapped, map};

@@ -9,6 +9,7 @@ use tempfile::{SpooledTempFile, spooled_tempfile};
 use crate::error::{Error, Result};
 use crate::scan::rule_set::RuleSet;
 
+use super::form;
 use super::lines::{Line, Lines};
 use super::names;
 use super::reduce::Hits;
@@ -28,7 +29,7 @@ pub struct PassedOn {
 }
 
 /// Writes to `out` the lines of `input` from which the reduce of all parts makes what it makes of all their lines. `input` is sorted and holds of a rule and
-/// join key all lines or none. Pipes (`head`, `tail`) are left to that reduce, which sees every result they choose from.
+/// join key all lines or none. It has either form; what is written is lines. Pipes (`head`, `tail`) are left to that reduce, which sees every result they choose from.
 ///
 /// # Errors
 /// As for [`reduce`](super::reduce()); [`Error::ClosedPipe`] or [`Error::Output`] when `out` or a temporary file fails.
@@ -39,7 +40,8 @@ pub fn pass_on(
     out: &mut dyn Write,
 ) -> Result<PassedOn> {
     let names = names(rules)?;
-    let mut lines = Lines::new(input);
+    let mut input = form::lines(input)?;
+    let mut lines = Lines::new(&mut *input);
     let mut gate =
         Gate { hits: Hits::new(rules, &names, &[], None), group: Vec::new(), held: Some(Held::new()), out };
     let mut passed = PassedOn::default();

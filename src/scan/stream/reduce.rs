@@ -19,6 +19,7 @@ use crate::sequence::{Hit, Match, Reduction};
 use crate::time::Timestamp;
 
 use super::account::Account;
+use super::form;
 use super::line::{Head, HitLine, Kind, MapRun, RuleName, SCHEMA};
 use super::lines::{Line, Lines};
 use super::names;
@@ -26,7 +27,7 @@ use super::names;
 /// Readings of one millisecond of one key that are looked through for copies at once. Only a log that is made for it has more.
 const WINDOW: usize = 65_536;
 
-/// Makes of the sorted stream `input` what a scan makes of evidence, near misses and stories apart. When `interrupt` is raised it ends early and the outcome
+/// Makes of the sorted stream `input`, in either form, what a scan makes of evidence, near misses and stories apart. When `interrupt` is raised it ends early and the outcome
 /// says so.
 ///
 /// # Errors
@@ -34,7 +35,8 @@ const WINDOW: usize = 65_536;
 /// cannot be told apart.
 pub fn reduce(input: &mut dyn BufRead, rules: &RuleSet, interrupt: &AtomicBool) -> Result<Outcome> {
     let names = names(rules)?;
-    let mut lines = Lines::new(input);
+    let mut input = form::lines(input)?;
+    let mut lines = Lines::new(&mut *input);
     let mut account = Account::default();
     let first_hit = loop {
         match lines.next()? {
