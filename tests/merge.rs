@@ -201,7 +201,7 @@ fn the_corpus_by_hosts_is_the_corpus() {
 fn many_hosts_one_run_each() {
     let temp = tempfile::tempdir().expect("a folder");
     let evidence = temp.path().join("evidence");
-    run(&["synth", "--hosts", "9", "--events", "5000", "--attacks", "40", "-q", "-o"], &[&evidence])
+    run(&["synth", "--hosts", "9", "--events", "1000", "--attacks", "40", "-q", "-o"], &[&evidence])
         .expect(0);
     let rule = temp.path().join("dns.eql");
     fs::write(&rule, "network where event.code == \"22\"").expect("written");

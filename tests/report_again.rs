@@ -147,7 +147,7 @@ fn the_corpus_again_is_the_same_bytes() {
 fn load_again_is_the_same_bytes() {
     let temp = tempfile::tempdir().expect("a folder");
     let evidence = temp.path().join("evidence");
-    let words = ["synth", "--hosts", "9", "--events", "6000", "--attacks", "40", "-q", "-o"];
+    let words = ["synth", "--hosts", "9", "--events", "1500", "--attacks", "40", "-q", "-o"];
     run(&words, &[&evidence]).expect(0);
     let rule = temp.path().join("dns.eql");
     fs::write(&rule, "network where event.code == \"22\"").expect("written");

@@ -286,24 +286,23 @@ fn by_rule(ran: &Ran) -> BTreeMap<String, Vec<String>> {
         finding["listed"] = Value::Null;
         // Counted among the findings of all rules.
         finding["prevalence"] = Value::Null;
-        // Which processes of it are flagged depends on the other rules.
-        // It tells of the findings of all rules: which kin have some, and under which the story stands.
-        finding["story"] = Value::Null;
         findings.entry(rule).or_default().push(finding.to_string());
     }
     findings
 }
 
-/// All rules at once, and every `step`th of them alone.
+/// All rules at once, and every `step`th of them alone. Without stories: they tell of the findings of all rules, which kin have some and under which a
+/// story stands.
 fn each_alone_and_all_at_once(evidence: &Path, step: usize) {
+    let options = ["-q", "--no-stories", "--no-hash"];
     let rules = many();
     let all = folder(&rules.iter().map(|(id, query)| (id.as_str(), query.as_str())).collect::<Vec<_>>());
-    let together = by_rule(&scan(all.path(), evidence, &["-q"]));
+    let together = by_rule(&scan(all.path(), evidence, &options));
     let mut differences = String::new();
     let mut found = 0;
     for (id, query) in rules.iter().step_by(step) {
         let one = folder(&[(id, query)]);
-        let alone = by_rule(&scan(one.path(), evidence, &["-q"]));
+        let alone = by_rule(&scan(one.path(), evidence, &options));
         found += usize::from(!alone.is_empty());
         if alone.get(id) != together.get(id) {
             let count = |found: Option<&Vec<String>>| found.map_or(0, Vec::len);
