@@ -100,12 +100,22 @@ impl<'a> Tap<'a> {
         limit: usize,
         expected: usize,
     ) {
-        buffer.truncate(kept);
-        buffer.reserve(limit.min(expected.saturating_add(1)));
-        if self.error.is_none() {
-            let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-            self.error = self.input.by_ref().take(limit).read_to_end(buffer).err();
+        let end = kept.saturating_add(limit);
+        buffer
+            .resize(kept.saturating_add(limit.min(expected.saturating_add(1))).max(buffer.len()).min(end), 0);
+        let mut filled = kept;
+        while filled < end && self.error.is_none() {
+            if filled == buffer.len() {
+                buffer.resize(end, 0);
+            }
+            match self.input.read(buffer.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(read) => filled = filled.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.error = Some(error),
+            }
         }
+        buffer.truncate(filled);
         let added = buffer.get(kept..).unwrap_or_default();
         self.count(added.len());
         if let Some(hash) = &mut self.hash {
