@@ -3,20 +3,9 @@
 
 mod common;
 
-use std::fs;
 use std::path::Path;
 
-use common::{Ran, evql, samples};
-
-/// How `evql reduce`, asked for JSON lines, ends on this stream.
-#[track_caller]
-fn reduce_of(stream: &[u8], more: &[&str]) -> Ran {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("stream");
-    fs::write(&path, stream).expect("written");
-    let asked = ["reduce", "-q", "--format", "jsonl", "-o", "-"];
-    evql(asked.iter().chain(more).map(Path::new).chain([path.as_path()]))
-}
+use common::{evql, reduce_of, samples};
 
 #[test]
 fn an_arrow_file_is_no_stream() {
@@ -43,6 +32,7 @@ fn without_the_feature_it_says_what_it_is_and_how_to_get_it() {
 
 #[cfg(feature = "parquet")]
 mod with_arrow {
+    use std::fs;
     use std::io::{Read, Write};
     use std::ops::Range;
     use std::path::PathBuf;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
-use common::{at, corpus, evql, findings, samples, tree};
+use common::{at, corpus, evql, findings, reduce_of, samples, tree};
 use evql::finding::{Clock, Outcome, Selected};
 use evql::input::archive::ArchiveOptions;
 use evql::input::{ChunkRange, ReaderKind, Source, WalkOptions, walk};
@@ -442,16 +442,6 @@ fn map_of(paths: &[&Path], more: &[&str]) -> String {
     evql(arguments.chain(paths.iter().copied())).expect(0).stdout
 }
 
-/// How `evql reduce`, asked for JSON lines, ends on this stream.
-#[track_caller]
-fn reduce_of(stream: &str, more: &[&str]) -> common::Ran {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("stream");
-    fs::write(&path, stream).expect("written");
-    let asked = ["reduce", "-q", "--format", "jsonl", "-o", "-"];
-    evql(asked.iter().chain(more).map(Path::new).chain([path.as_path()]))
-}
-
 /// What `evql scan` with neither near misses nor stories finds, as lines of JSON.
 #[track_caller]
 fn scan_of(paths: &[&Path], more: &[&str]) -> String {
@@ -502,7 +492,7 @@ fn the_public_logs_one_map_each_give_the_findings_of_a_scan() {
         let names = tree(&folder);
         assert!(names.len() > 10);
         let stream: String = names.keys().map(|name| map_of(&[&folder.join(name)], &options)).collect();
-        let found = reduce_of(&sorted(&stream), &[]).expect(0).stdout;
+        let found = reduce_of(sorted(&stream), &[]).expect(0).stdout;
         assert_eq!(found, scan_of(&[&folder], &options), "--clock {clock}");
         assert!(found.lines().count() > 2);
     }
@@ -525,7 +515,7 @@ fn a_plain_sort_by_bytes_is_enough() {
     let output = sort.wait_with_output().expect("sorted");
     writer.join().expect("no panic").expect("written");
     assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), sorted(&stream));
-    assert_eq!(reduce_of(&sorted(&stream), &[]).stdout, scan_of(&[&samples()], &[]));
+    assert_eq!(reduce_of(sorted(&stream), &[]).stdout, scan_of(&[&samples()], &[]));
 }
 
 #[test]
@@ -536,12 +526,12 @@ fn ranges_that_overlap_and_standard_input_change_nothing() {
     assert!(expected.contains("finding_id"));
     let stream: String =
         ["0-3", "2-4", "3-900"].iter().map(|range| map_of(&[&log], &["--chunks", range])).collect();
-    assert_eq!(reduce_of(&sorted(&stream), &[]).expect(0).stdout, expected);
+    assert_eq!(reduce_of(sorted(&stream), &[]).expect(0).stdout, expected);
 
     let mut piped = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("evql"));
     piped.args(["map", "-q", "--stdin-name", &name]).write_stdin(fs::read(&log).expect("a log"));
     let stream = String::from_utf8(piped.assert().success().get_output().stdout.clone()).expect("UTF-8");
-    assert_eq!(reduce_of(&sorted(&stream), &[]).expect(0).stdout, scan_of(&[&log], &[]));
+    assert_eq!(reduce_of(sorted(&stream), &[]).expect(0).stdout, scan_of(&[&log], &[]));
     let hits = |stream: &str| {
         sorted(stream)
             .lines()
@@ -578,7 +568,7 @@ fn a_bad_file_is_a_line() {
     let lines = common::json_lines(&stream);
     let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
     assert_eq!((of("map"), of("file_status"), of("problem"), of("hit")), (1, 1, 2, 0));
-    let ran = reduce_of(&sorted(&stream), &[]).expect(4);
+    let ran = reduce_of(sorted(&stream), &[]).expect(4);
     assert_eq!(ran.stdout, "");
 }
 
@@ -627,7 +617,7 @@ fn what_is_no_sorted_stream_of_these_rules_is_refused_with_its_line() {
 #[test]
 fn what_a_reduce_cannot_know_is_said() {
     let found = findings(&[&samples().join("mshta")], &["--no-stories"]);
-    let lines = reduce_of(&sorted(&map_of(&[&samples().join("mshta")], &[])), &[]).expect(0).json_lines();
+    let lines = reduce_of(sorted(&map_of(&[&samples().join("mshta")], &[])), &[]).expect(0).json_lines();
     for finding in found.iter().chain(&lines) {
         assert_eq!(at(finding, "story.told"), false);
         assert_eq!(at(finding, "story.reason"), "not_read");

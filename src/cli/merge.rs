@@ -11,7 +11,7 @@ use evql::time::Timestamp;
 
 use super::args::MergeArgs;
 use super::output::{Output, case};
-use super::outputs::{exit, program_sha256, record};
+use super::outputs::{exit, record};
 use super::report::{said, whole};
 use super::terminal::{Terminal, fit};
 use super::{Answer, Exit};
@@ -63,8 +63,7 @@ pub fn run(args: &MergeArgs, terminal: Terminal) -> Answer {
             repeats => format!(" ({repeats} more were given twice)"),
         }
     ));
-    let mut run = record(started, 1, exit, case);
-    run.executable_sha256 = output.names_program().then(program_sha256).flatten();
+    let mut run = record(started, 1, exit, case, &output);
     run.merged = Some(Merged { runs: leaves, findings_in_several: in_several, doubts });
     output.write(&outcome, &run, terminal)?;
     Ok(exit)

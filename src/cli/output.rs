@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use evql::error::{Error, Result};
 use evql::finding::{Case, Outcome, Run, Tlp};
+use evql::hash::sha256_of_file;
 use evql::report::csv::CsvOptions;
 use evql::report::html::HtmlOptions;
 use evql::report::{self, Format};
@@ -71,9 +72,11 @@ impl Output {
             .map_err(|error| Error::output(folder, error))
     }
 
-    /// Whether the outputs say which program made them: the page and the record of the run do.
-    pub fn names_program(&self) -> bool {
-        self.folder.is_some() || self.formats.contains(&Format::Html)
+    /// The SHA-256 of this program's file, lower-case hex, where the outputs say which program made them: the page and the record of the run do.
+    pub fn program_sha256(&self) -> Option<String> {
+        let told = self.folder.is_some() || self.formats.contains(&Format::Html);
+        let hash = || std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok();
+        told.then(hash).flatten()
     }
 
     /// Writes the outputs, then says on the terminal how it stands.

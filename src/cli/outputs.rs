@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use evql::error::Result;
 use evql::finding::{Case, Outcome, Run};
-use evql::hash::sha256_of_file;
 use evql::report::html::HtmlOptions;
 use evql::scan::{AllowSet, suppress};
 use evql::time::Timestamp;
@@ -49,26 +48,17 @@ impl<'a> Outputs<'a> {
             Exit::Success if self.args.exit_code && !outcome.findings.is_empty() => Exit::Findings,
             exit => exit,
         };
-        let program = self.output.names_program().then(program_sha256).flatten();
-        let run = Run {
-            executable_sha256: program,
-            ..record(self.started, threads, exit, case(&self.args.output.case))
-        };
+        let run = record(self.started, threads, exit, case(&self.args.output.case), &self.output);
         self.output.write(&outcome, &run, terminal)?;
         Ok(exit)
     }
 }
 
-/// The SHA-256 of this program's file, lower-case hex, where it can be read.
-pub fn program_sha256() -> Option<String> {
-    std::env::current_exe().and_then(|path| sha256_of_file(&path)).ok()
-}
-
-/// What the run was that began at `started`, now that it ends with `exit`; which program it was is not asked.
-pub fn record(started: Timestamp, threads: usize, exit: Exit, case: Case) -> Run {
+/// What the run was that began at `started`, now that it ends with `exit` and `output` is to be written.
+pub fn record(started: Timestamp, threads: usize, exit: Exit, case: Case, output: &Output) -> Run {
     Run {
         version: env!("CARGO_PKG_VERSION").into(),
-        executable_sha256: None,
+        executable_sha256: output.program_sha256(),
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         arguments: arguments(),
         working_directory: working_directory(),

@@ -41,6 +41,16 @@ impl Ran {
     }
 }
 
+/// How `evql reduce`, asked for JSON lines, ends on this stream.
+#[track_caller]
+pub fn reduce_of(stream: impl AsRef<[u8]>, more: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stream");
+    std::fs::write(&path, stream).expect("written");
+    let asked = ["reduce", "-q", "--format", "jsonl", "-o", "-"];
+    evql(asked.iter().chain(more).map(Path::new).chain([path.as_path()]))
+}
+
 /// Runs evql with `arguments`.
 #[track_caller]
 pub fn evql<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) -> Ran {

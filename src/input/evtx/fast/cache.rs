@@ -60,7 +60,7 @@ impl PlanCache {
     /// The plan of the template defined at `offset` of `chunk`, for use in `top`.
     pub(super) fn get(&mut self, chunk: &[u8], offset: usize, top: Place) -> Option<Arc<Plan>> {
         let is_it = |(at, place, _): &(usize, Place, _)| *at == offset && *place == top;
-        // Definitions stand at multiples of eight, as records do.
+        // No two definitions stand within eight bytes of each other.
         let hint = self.hints.get_mut(offset / 8 % HINTS)?;
         if let Some(known) = self.here.get(usize::from(*hint)).filter(|known| is_it(known)) {
             return known.2.clone();
